@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `make help` lists the targets. V=1 shows the commands.
+
+CC	?= gcc
+CLANG	?= clang
+BPFTOOL	?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+B	?= build
+PREFIX	?= /usr/local
+CFLAGS	?= -O2 -g
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+LIBS	:= libbpf libelf libnftnl libmnl libnetfilter_conntrack jansson libconfig
+
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE
+CFLAGS	+= -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers $(SAN)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v2 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-I. -I/usr/include/$(MULTIARCH)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-5s %s\n'
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all demo deps test check bench lint asan fuzz install uninstall clean help
+
+all: $(B)/einat  ## build the program at build/einat
+
+# ---- the data plane -------------------------------------------------------------------
+SKEL := $(B)/bpf/einat.skel.h
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@
+
+# ---- the program ----------------------------------------------------------------------
+SRC := $(wildcard lib/*.c nft/*.c hairpin/*.c src/*.c)
+OBJ := $(SRC:%.c=$(B)/%.o)
+LIBOBJ := $(filter-out $(B)/src/main.o,$(OBJ))
+LDLIBS += $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/src/engine.o: $(SKEL)
+
+$(B)/einat: $(OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- tests: tests/unit, tests/bpf and tests/nft hold C programs, test_*.c -------------------
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/bpf/test_*.c tests/nft/test_*.c)
+TEST_BIN := $(TEST_SRC:%.c=$(B)/%)
+
+$(B)/libeinat.a: $(LIBOBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/tests/%: tests/%.c $(B)/libeinat.a $(SKEL) Makefile
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(B)/libeinat.a $(LDLIBS) -lcmocka -o $@
+
+tests: $(B)/einat $(TEST_BIN)
+.PHONY: tests
+
+deps:  ## install what is missing (Debian packages, no service is started)
+	$(Q)scripts/install-deps
+
+# deps installs what the build needs, and a variable above asked for it before: start anew
+test: deps  ## install what is missing, build, run every test (TESTS=pattern chooses)
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run $(TESTS)
+
+demo: deps  ## install what is missing, build, show the main job in a lab of namespaces
+	$(Q)$(MAKE) --no-print-directory $(B)/einat
+	$(Q)scripts/demo
+
+lint:  ## formatting and clang-tidy-free checks: clang-format, both compilers
+	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	$(Q)$(MAKE) --no-print-directory B=$(B)/clang CC=$(CLANG) tests
+
+asan:  ## the tests that need no root, under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN="-fsanitize=address,undefined" tests
+	$(Q)B=$(B)/asan tests/run unit
+
+clean:  ## remove all that was built
+	rm -rf $(B)
+
+install: $(B)/einat  ## install to PREFIX (default /usr/local)
+	install -D -m 755 $(B)/einat $(DESTDIR)$(PREFIX)/sbin/einat
+	install -D -m 644 docs/einat.8 $(DESTDIR)$(PREFIX)/share/man/man8/einat.8
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(OBJ:.o=.d) $(TEST_BIN:=.d) $(wildcard $(B)/bpf/*.d)

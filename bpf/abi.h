@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the data plane (bpf/) and the program (src/) share: map keys, map values, reasons.
+ * Included by both sides, so it includes no other header of the project; every pad is
+ * explicit and every size is asserted. Bump EINAT_ABI when a layout or a meaning changes:
+ * pinned maps of another version are never reused.
+ */
+#ifndef EINAT_ABI_H
+#define EINAT_ABI_H
+
+#include <linux/types.h>
+
+#define EINAT_ABI 1
+
+/* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
+enum einat_proto {
+	EINAT_PROTO_UDP,
+	EINAT_PROTO_TCP,
+	EINAT_PROTO_ICMP,
+	EINAT_PROTO_COUNT,
+};
+
+#define EINAT_PORTS	  65536u
+#define EINAT_PORT_WORDS  (EINAT_PORTS / 64) /* 64-bit words of a port bitmap */
+#define EINAT_MAX_EXT	  8		     /* external addresses of one interface */
+#define EINAT_MAX_SLICES  16		     /* slices of one interface */
+#define EINAT_NO_PLANE	  0xffffu
+#define EINAT_LOCKS	  256
+
+/* IPv6, or IPv4 as ::ffff:a.b.c.d, network byte order. */
+struct einat_addr {
+	__be32 w[4];
+};
+
+/*
+ * Map "by_internal" (hash, preallocated): internal endpoint -> slot number (__u32).
+ * An entry exists exactly as long as its slot is not free; only the CPU that wins the
+ * slot's transition to SLOT_FREEING deletes it.
+ */
+struct einat_endpoint {
+	struct einat_addr addr;
+	__be16 port; /* or ICMP query identifier, as on the wire */
+	__u8 proto;  /* enum einat_proto */
+	__u8 pad;
+};
+
+/*
+ * Map "slots" (array, mmap-able): slot number = plane * EINAT_PORTS + external port (host
+ * byte order). A plane is one (external address, protocol); einat_cfg.ext[].plane maps to it.
+ * Times are seconds of the clock that the program uses (see einat_ctl.now_override).
+ */
+enum einat_slot_state {
+	SLOT_FREE,     /* zero: a new map is all free */
+	SLOT_RESERVED, /* being filled by the CPU that took the port's bit in "used" */
+	SLOT_LIVE,
+	SLOT_FREEING,  /* its by_internal entry is being deleted */
+};
+
+#define SLOT_F_STATIC	(1u << 0) /* static binding: never expires */
+#define SLOT_F_TCP_OPEN (1u << 1) /* TCP: tcp_open > 0 was seen or sessions are untracked */
+
+struct einat_slot {
+	__u8 state;	      /* enum einat_slot_state; changed only under the slot's lock */
+	__u8 flags;	      /* SLOT_F_ */
+	__u16 seq;	      /* counts the uses of the slot: a reader compares it afterwards */
+	struct einat_addr addr; /* internal address */
+	__be16 port;	      /* internal port */
+	__u16 gen;	      /* einat_ext.gen at creation: another value means absent */
+	__u32 last_out;	      /* last outbound packet; written at most once a second */
+	__u16 tcp_open;	      /* established TCP sessions of the binding */
+	__u16 tcp_trans;      /* TCP sessions in RST grace (RFC 6146 TRANS) */
+};
+
+/* Map "sessions" (hash, preallocated): one TCP connection under a binding, RFC 6146 3.5.2. */
+struct einat_session_key {
+	__u32 slot;
+	__u16 seq; /* that of the slot: sessions of an earlier use do not match */
+	__be16 rport;
+	struct einat_addr raddr;
+};
+
+enum einat_tcp_state { /* RFC 6146 3.5.2.2; "out" is our inside (its V6 side) */
+	TCP_S_OUT_SYN,	/* V6 INIT */
+	TCP_S_IN_SYN,	/* V4 INIT */
+	TCP_S_ESTABLISHED,
+	TCP_S_OUT_FIN,
+	TCP_S_IN_FIN,
+	TCP_S_BOTH_FIN,
+	TCP_S_TRANS,
+};
+
+struct einat_session {
+	__u8 state; /* enum einat_tcp_state */
+	__u8 pad[3];
+	__u32 since; /* of the last change of state */
+};
+
+/* Map "frags" (LRU hash): what the first fragment of a datagram told. */
+struct einat_frag_key {
+	struct einat_addr saddr;
+	struct einat_addr daddr;
+	__be32 id;
+	__u8 proto; /* IPPROTO_ */
+	__u8 dir;   /* enum einat_dir */
+	__u16 pad;
+};
+
+struct einat_frag {
+	__u32 slot;
+	__u16 seq;
+	__u16 rslot_seq; /* hairpin target, see rslot */
+	__u32 rslot;	 /* ~0u: none */
+	__u32 at;	 /* seconds */
+};
+
+/*
+ * Maps "src" and "exdst" (LPM tries): which slices a source may use, and which slices a
+ * destination is excluded from, as bit masks of slice numbers. User space computes the
+ * closure: the longest match alone decides.
+ */
+struct einat_lpm_key {
+	__u32 prefixlen; /* 0..128 */
+	struct einat_addr addr;
+};
+
+struct einat_cfg_slice {
+	__u32 mark; /* fwmark & mark_mask must equal it; mask 0: any */
+	__u32 mark_mask;
+	__u8 protos; /* mask of 1 << enum einat_proto that may make new bindings */
+	__u8 pad[3];
+};
+
+struct einat_ext {
+	struct einat_addr addr;
+	__u16 gen; /* 0: entry not in use; changed when the address comes back after a loss */
+	__u16 plane[EINAT_PROTO_COUNT]; /* EINAT_NO_PLANE: the protocol has no plane here */
+};
+
+#define CFG_F_GUARD_STRICT (1u << 0) /* drop every private source that is not translated */
+#define CFG_F_WHEN_FULL_REFUSE (1u << 1) /* ICMP code 13 instead of a silent drop */
+
+/*
+ * Map "cfg" (array of 2): einat_ctl.active tells which one is in force, so that a change is
+ * atomic: the idle one is written, then `active` is switched.
+ */
+struct einat_cfg {
+	__u32 flags; /* CFG_F_ */
+	__u32 inbound_mark;
+	__u32 inbound_mask; /* 0: no mark is set on what is translated inwards */
+	__u32 n_ext;
+	__u32 n_slices;
+	/* time-outs, seconds */
+	__u32 t_udp;
+	__u32 t_icmp;
+	__u32 t_tcp_open;
+	__u32 t_tcp_trans;
+	__u32 t_frag;
+	struct einat_ext ext[EINAT_MAX_EXT];
+	struct einat_cfg_slice slices[EINAT_MAX_SLICES];
+};
+
+/* Map "ctl" (array of 1, mmap-able). */
+struct einat_ctl {
+	__u32 abi;	    /* EINAT_ABI; 0 in a new map */
+	__u32 active;	    /* index of the einat_cfg in force */
+	__u32 now_override; /* tests only: the clock, if not 0 */
+	__u32 hand;	    /* clock hand of the incremental sweep; written by BPF */
+	__u32 now;	    /* written by the sweep program: the data plane's clock, seconds */
+	__u32 n_planes;	    /* planes in "slots" and "used" */
+	__u32 n_slices;	    /* slices in "avail" */
+	__u32 ifindex;	    /* external interface that this data plane was made for */
+};
+
+/*
+ * Map "avail" (array of __u64, mmap-able, written by user space): bit set = the port may be
+ * given to a new binding of that slice: it is in the slice and its owner is einat.
+ * Index: (slice * EINAT_PROTO_COUNT + proto) * EINAT_PORT_WORDS + port / 64.
+ *
+ * Map "used" (array of __u64, mmap-able, written by BPF under the slot's lock): bit set = the
+ * slot is not free. Index: plane * EINAT_PORT_WORDS + port / 64.
+ */
+
+/* Map "locks" (array of EINAT_LOCKS of struct { struct bpf_spin_lock }): number slot / 64. */
+
+/*
+ * Program "einat_sweep" (tc, run by the daemon with BPF_PROG_RUN, data_in of at least 64 bytes
+ * whose first bytes are this struct; data_out returns it filled in): frees expired slots.
+ */
+#define SWEEP_MAX 4096 /* slots looked at in one run, at most */
+
+enum einat_sweep_op {
+	SWEEP_EXPIRED,	/* free what has expired in [first, first + count) */
+	SWEEP_FORCE,	/* free every slot in the range, static ones too */
+	SWEEP_ADD,	/* make the binding @ep <-> slot @first (static with flag); count is 1 */
+};
+
+struct einat_sweep {
+	__u32 op;    /* enum einat_sweep_op */
+	__u32 first; /* slot number */
+	__u32 count; /* at most SWEEP_MAX */
+	__u32 freed; /* out */
+	__u32 live;  /* out */
+	__s32 error; /* out: SWEEP_ADD: 0 or -errno (-EEXIST: port or endpoint in use) */
+	__u32 flags; /* SWEEP_ADD: SLOT_F_ */
+	struct einat_endpoint ep; /* SWEEP_ADD */
+	__u32 age;   /* SWEEP_ADD: seconds since the last outbound packet */
+};
+
+enum einat_dir {
+	EINAT_OUT, /* TC egress of the external interface */
+	EINAT_IN,  /* TC ingress */
+	EINAT_DIR_COUNT,
+};
+
+/*
+ * Why the data plane left a packet as it did: exactly one for each packet. Map "stats" (per-CPU
+ * array of struct einat_stat), index dir * EINAT_REASON_COUNT + reason.
+ * X(name, word in `einat stats`, class, explanation); class: T translated, P passed, D dropped.
+ */
+#define EINAT_REASONS(X)                                                                           \
+	X(TRANSLATED, "translated", 'T', "translated by a binding")                                \
+	X(HAIRPIN, "hairpin", 'T', "turned around to another internal host")                       \
+	X(ICMP_ERROR, "icmp-error", 'T', "ICMP error about slice traffic, translated")             \
+	X(FRAGMENT, "fragment", 'T', "later fragment, translated")                                 \
+	X(NOT_IP, "not-ip", 'P', "neither IPv4 nor IPv6 (ARP and the like)")                       \
+	X(IPV6, "ipv6", 'P', "IPv6 is not translated")                                             \
+	X(OTHER_PROTO, "other-protocol", 'P', "a protocol that einat does not translate")          \
+	X(EXTERNAL_SOURCE, "external-source", 'P', "from this host or already masqueraded")        \
+	X(NOT_IN_SLICE, "not-in-slice", 'P', "the slice does not take this flow")                  \
+	X(OTHER_DEST, "other-destination", 'P', "not addressed to an external address")            \
+	X(NO_BINDING, "no-binding", 'P', "no binding for this port: left to netfilter")            \
+	X(FRAG_UNKNOWN, "fragment-unknown", 'P', "later fragment of a datagram not seen here")     \
+	X(ICMP_UNKNOWN, "icmp-unknown", 'P', "ICMP error that concerns no binding")                \
+	X(ICMP_OTHER, "icmp-other", 'P', "ICMP message that is neither query reply nor error")     \
+	X(HAIRPIN_LOCAL, "hairpin-local", 'T', "hairpin to a port without a binding: handed back") \
+	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
+	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
+	X(FULL, "full", 'D', "no free port in the slice")                                          \
+	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13")                    \
+	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
+	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
+	X(CONTENTION, "contention", 'D', "another CPU changed the same binding; sender repeats")   \
+	X(GUARD, "guard", 'D', "leak guard: a private source that could not be translated")        \
+	X(FRAG_GUARD, "fragment-guard", 'D', "later fragment from inside, first one not seen")     \
+	X(REWRITE_FAILED, "rewrite-failed", 'D', "the kernel refused to change the packet")        \
+	X(TTL, "ttl", 'D', "hairpin loop stopped")                                                 \
+	X(INTERNAL, "internal-error", 'P', "a map of einat is missing: a defect, please report")
+
+enum einat_reason {
+#define EINAT_REASON_ENUM(name, word, class, text) REASON_##name,
+	EINAT_REASONS(EINAT_REASON_ENUM)
+#undef EINAT_REASON_ENUM
+	EINAT_REASON_COUNT,
+};
+
+struct einat_stat {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Events that are not per packet. Map "counts" (per-CPU array of __u64). */
+enum einat_count {
+	COUNT_BINDING_NEW,
+	COUNT_BINDING_FREED,
+	COUNT_PORT_KEPT,   /* new bindings that kept the internal port */
+	COUNT_SOCKET_MET,  /* candidate ports refused since a local socket holds them */
+	COUNT_SESSION_NEW,
+	COUNT_SESSION_FULL, /* no room: the binding is treated as established */
+	EINAT_COUNT_COUNT,
+};
+
+_Static_assert(sizeof(struct einat_addr) == 16, "abi");
+_Static_assert(sizeof(struct einat_endpoint) == 20, "abi");
+_Static_assert(sizeof(struct einat_slot) == 32 + 0, "abi");
+_Static_assert(sizeof(struct einat_session_key) == 24, "abi");
+_Static_assert(sizeof(struct einat_session) == 8, "abi");
+_Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
+_Static_assert(sizeof(struct einat_frag) == 16, "abi");
+_Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
+_Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
+_Static_assert(sizeof(struct einat_ext) == 24, "abi");
+_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16, "abi");
+_Static_assert(sizeof(struct einat_ctl) == 32, "abi");
+_Static_assert(sizeof(struct einat_sweep) == 52, "abi");
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The writer: one nftables table (family inet) per external interface, see docs/nftables.md. */
+#ifndef EINAT_NFT_TABLE_H
+#define EINAT_NFT_TABLE_H
+
+#include <stdio.h>
+
+#include "lib/err.h"
+#include "lib/net.h"
+#include "lib/ports.h"
+
+enum nft_rest {
+	NFT_REST_OWN,	/* our table masquerades the rest */
+	NFT_REST_GUARD, /* others masquerade; only what would land on a slice port is moved */
+	NFT_REST_NONE,
+};
+
+struct nft_slice {
+	unsigned protos;	      /* PROTO_ mask that is claimed now; 0: claim suspended */
+	struct net_list internal;     /* sources; 0.0.0.0/0 for all */
+	struct net_list not_internal; /* except these (subnets that a foreign rule owns) */
+	struct net_list exclude_dest; /* no claim towards these */
+	uint32_t mark, mark_mask;     /* mask 0: any mark */
+};
+
+/* DNAT for a static forward outside the slice. Ports host byte order. */
+struct nft_forward {
+	unsigned proto; /* one PROTO_ bit, UDP or TCP */
+	uint16_t port;
+	struct net_addr to;
+	uint16_t to_port;
+};
+
+struct nft_spec {
+	const char *ifname;
+	int ifindex; /* the claim matches it by index */
+	struct net_addr *external;
+	size_t n_external;
+	struct nft_slice *slices;
+	size_t n_slices;
+	enum nft_rest rest;
+	unsigned kept_protos;		    /* PROTO_ mask that has slice ports at all */
+	struct port_set kept[PROTO_COUNT];  /* ports the masquerade must stay out of */
+	struct port_set local[PROTO_COUNT]; /* ports of local sockets inside kept: not moved */
+	struct nft_forward *forwards;
+	size_t n_forwards;
+};
+
+int nft_table_apply(const struct nft_spec *spec, struct err *err);
+int nft_table_update(const struct nft_spec *from, const struct nft_spec *to, struct err *err);
+int nft_table_remove(const char *ifname, struct err *err);
+int nft_table_exists(const char *ifname, struct err *err);
+int nft_table_print(const struct nft_spec *spec, FILE *out);
+
+#endif

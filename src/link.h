@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The external interface: its index, kind, addresses, and events about them (rtnetlink). */
+#ifndef EINAT_LINK_H
+#define EINAT_LINK_H
+
+#include "lib/err.h"
+#include "lib/net.h"
+
+#define LINK_MAX_ADDRS 8
+
+struct link_info {
+	char name[16];
+	int ifindex; /* 0: absent */
+	bool up;     /* IFF_UP */
+	bool ether;  /* ARPHRD_ETHER: packets have a 14 byte header */
+	uint8_t mac[6];
+	struct net_addr addr[LINK_MAX_ADDRS]; /* IPv4, local side (IFA_LOCAL), global scope */
+	size_t n_addr;
+};
+
+/** link_read() - the state of @name now; 0 also when it is absent (ifindex 0). */
+int link_read(const char *name, struct link_info *ret_info, struct err *err);
+bool link_info_eq(const struct link_info *a, const struct link_info *b);
+
+struct link_monitor;
+int link_monitor_open(struct link_monitor **ret_mon, struct err *err);
+int link_monitor_fd(const struct link_monitor *mon);
+/**
+ * link_monitor_drain() - read all pending events (links, IPv4 and IPv6 addresses, rules, routes,
+ * qdiscs and TC filters); returns a mask of LINK_EV_ or -errno. ENOBUFS is not an error: all bits.
+ */
+int link_monitor_drain(struct link_monitor *mon);
+void link_monitor_close(struct link_monitor *mon);
+
+enum {
+	LINK_EV_LINK = 1 << 0, /* link or address */
+	LINK_EV_RULE = 1 << 1, /* ip rule, route or neighbour removed */
+	LINK_EV_TC = 1 << 2,   /* qdisc or filter removed */
+};
+
+/** link_onlink() - prefixes directly connected on interfaces other than @ifindex (kernel routes). */
+int link_onlink(int ifindex, struct net_list *ret_list, struct err *err);
+
+#endif
