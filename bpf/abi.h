@@ -169,7 +169,11 @@ struct einat_ctl {
 	__u32 n_planes;	    /* planes in "slots" and "used" */
 	__u32 n_slices;	    /* slices in "avail" */
 	__u32 ifindex;	    /* external interface that this data plane was made for */
+	__u32 flags;	    /* CTL_F_, user space only */
+	__u32 pad[7];
 };
+
+#define CTL_F_MADE_CLSACT (1u << 0) /* the clsact qdisc is einat's: to be removed with it */
 
 /*
  * Map "avail" (array of __u64, mmap-able, written by user space): bit set = the port may be
@@ -271,7 +275,7 @@ enum einat_count {
 
 _Static_assert(sizeof(struct einat_addr) == 16, "abi");
 _Static_assert(sizeof(struct einat_endpoint) == 20, "abi");
-_Static_assert(sizeof(struct einat_slot) == 32 + 0, "abi");
+_Static_assert(sizeof(struct einat_slot) == 32, "abi");
 _Static_assert(sizeof(struct einat_session_key) == 24, "abi");
 _Static_assert(sizeof(struct einat_session) == 8, "abi");
 _Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
@@ -280,7 +284,7 @@ _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
 _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16, "abi");
-_Static_assert(sizeof(struct einat_ctl) == 32, "abi");
+_Static_assert(sizeof(struct einat_ctl) == 64, "abi");
 _Static_assert(sizeof(struct einat_sweep) == 52, "abi");
 
 #endif
