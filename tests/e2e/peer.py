@@ -1,0 +1,261 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab's clients and servers: tell which endpoint a peer sees, and what comes back.
+
+  serve ADDR...                    UDP and TCP on ports 3478 and 3479 of each address
+  seen  [-b PORT] HOST:PORT...     one UDP socket; prints the endpoint that each peer saw
+  tcp   [-b PORT] HOST:PORT...     the same with one TCP connection each, all from one port
+  eif   [-b PORT] SERVER VIA       asks SERVER for an answer from VIA; prints yes or no
+  hold  [-b PORT] HOST:PORT        opens a binding, prints the endpoint, answers all who call
+  tcphold [-b PORT] HOST:PORT      the same with TCP, listening on the port it called from
+  send  [-b PORT] HOST:PORT TEXT   one UDP datagram; prints the answer, "refused" or "none"
+  stream [-b PORT] HOST:PORT       numbered datagrams until SIGTERM; prints counts as JSON
+
+A UDP server answers "seen" (and anything else) with "IP PORT" of the sender, "via IP PORT" by
+the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT". -b binds the local port.
+"""
+import argparse
+import json
+import select
+import signal
+import socket
+import sys
+import time
+
+PORTS = (3478, 3479)
+
+
+def endpoint(text):
+    host, port = text.rsplit(":", 1)
+    return host, int(port)
+
+
+def show(peer):
+    return "%s:%d" % (peer[0], peer[1])
+
+
+def udp_socket(port, host=""):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.bind((host, port))
+    return s
+
+
+def tcp_socket(port, host=""):
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind((host, port))
+    return s
+
+
+def receive(s, limit):
+    """One datagram within @limit seconds: (text, peer), "refused" or None."""
+    if not select.select([s], [], [], limit)[0]:
+        return None
+    try:
+        data, peer = s.recvfrom(2048)
+    except ConnectionRefusedError:
+        return "refused"
+    return data.decode(errors="replace"), peer
+
+
+def answer_udp(sockets, s, announce=False):
+    try:
+        data, peer = s.recvfrom(65535)
+    except OSError:
+        return
+    words = data[:200].decode(errors="replace").split()
+    if announce:
+        print("from", show(peer), *words[:2], flush=True)
+    reply, out = "%s %d" % (peer[0], peer[1]), s
+    if words[:1] == ["n"] and len(words) >= 2:
+        reply = words[1] + " " + reply
+    elif words[:1] == ["via"]:
+        out = sockets.get((words[1], int(words[2])), s)
+    try:
+        out.sendto(reply.encode(), peer)
+    except OSError:
+        pass
+
+
+def serve_sockets(udp, listeners, announce=False):
+    conns = []
+    while True:
+        ready = select.select(list(udp.values()) + listeners + conns, [], [])[0]
+        for s in ready:
+            if s in listeners:
+                c, peer = s.accept()
+                if announce:
+                    print("from", show(peer), flush=True)
+                c.sendall(("%s %d\n" % peer).encode())
+                conns.append(c)
+            elif s in conns:
+                try:
+                    data = s.recv(65536)
+                    if data:
+                        s.sendall(data)
+                except OSError:
+                    data = b""
+                if not data:
+                    conns.remove(s)
+                    s.close()
+            else:
+                answer_udp(udp, s, announce)
+
+
+def cmd_serve(a):
+    udp, listeners = {}, []
+    for host in a.args:
+        for port in PORTS:
+            udp[(host, port)] = udp_socket(port, host)
+            t = tcp_socket(port, host)
+            t.listen(64)
+            listeners.append(t)
+    print("serving", flush=True)
+    serve_sockets(udp, listeners)
+
+
+def ask(s, peer, text="seen", limit=1.0, tries=3):
+    """Sends @text until something answers from @peer; the answer's words or None."""
+    for _ in range(tries):
+        s.sendto(text.encode(), peer)
+        end = time.monotonic() + limit
+        while True:
+            got = receive(s, max(0, end - time.monotonic()))
+            if got is None:
+                break
+            if got != "refused" and got[1][:2] == peer:
+                return got[0].split()
+    return None
+
+
+def cmd_seen(a):
+    s = udp_socket(a.bind)
+    bad = 0
+    for target in a.args:
+        words = ask(s, endpoint(target), limit=a.limit, tries=a.tries)
+        print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
+        bad |= words is None
+    return bad
+
+
+def tcp_seen(port, target, limit):
+    c = tcp_socket(port)
+    c.settimeout(limit)
+    try:
+        c.connect(endpoint(target))
+        words = c.makefile().readline().split()
+    except OSError as e:
+        print("tcp %s: %s" % (target, e), file=sys.stderr)
+        return None, c
+    return words, c
+
+
+def cmd_tcp(a):
+    bad, keep = 0, []
+    for target in a.args:
+        words, c = tcp_seen(a.bind, target, a.limit * a.tries)
+        keep.append(c)
+        print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
+        bad |= not words
+    return bad
+
+
+def cmd_eif(a):
+    s = udp_socket(a.bind)
+    server, via = endpoint(a.args[0]), endpoint(a.args[1])
+    if not ask(s, server):
+        print("none")
+        return 1
+    words = None
+    for _ in range(a.tries):
+        s.sendto(("via %s %d" % via).encode(), server)
+        end = time.monotonic() + a.limit
+        while words is None:
+            got = receive(s, max(0, end - time.monotonic()))
+            if got is None:
+                break
+            if got != "refused" and got[1][:2] == via:
+                words = got[0].split()
+    print("yes" if words else "no")
+    return 0
+
+
+def cmd_hold(a):
+    s = udp_socket(a.bind)
+    words = ask(s, endpoint(a.args[0]))
+    print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
+    if not words:
+        return 1
+    serve_sockets({("", a.bind): s}, [], announce=True)
+    return 0
+
+
+def cmd_tcphold(a):
+    listener = tcp_socket(a.bind)
+    words, keep = tcp_seen(listener.getsockname()[1], a.args[0], 3)
+    print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
+    if not words:
+        return 1
+    listener.listen(16)
+    serve_sockets({}, [listener], announce=True)
+    return keep is None
+
+
+def cmd_send(a):
+    s = udp_socket(a.bind)
+    s.connect(endpoint(a.args[0]))
+    s.send(a.args[1].encode())
+    got = receive(s, a.limit)
+    print("refused" if got == "refused" else got[0] if got else "none")
+    return 0
+
+
+def cmd_stream(a):
+    s = udp_socket(a.bind)
+    peer = endpoint(a.args[0])
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    sent, got, seen = 0, set(), {}
+    start = time.monotonic()
+
+    def drain(limit):
+        while (r := receive(s, limit)) is not None:
+            limit = 0
+            if r != "refused":
+                words = r[0].split()
+                got.add(int(words[0]))
+                where = words[1] + ":" + words[2]
+                seen[where] = seen.get(where, 0) + 1
+
+    print("streaming", flush=True)
+    while not stop:
+        due = start + sent / a.rate
+        drain(max(0, due - time.monotonic()))
+        if time.monotonic() >= due:
+            s.sendto(b"n %d" % sent, peer)
+            sent += 1
+    end = time.monotonic() + 2
+    while len(got) < sent and time.monotonic() < end:
+        drain(0.05)
+    lost = sorted(set(range(sent)) - got)
+    print(json.dumps({"sent": sent, "lost": len(lost), "first_lost": lost[:5], "seen": seen}))
+    return 0
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("command")
+    p.add_argument("-b", "--bind", type=int, default=0)
+    p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
+    p.add_argument("--tries", type=int, default=3)
+    p.add_argument("--rate", type=float, default=1000, help="datagrams a second")
+    p.add_argument("args", nargs="*")
+    a = p.parse_intermixed_args()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.exit(globals()["cmd_" + a.command](a))
+
+
+main()
