@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Conntrack by libnetfilter_conntrack: dump, events, deletion, hand-back. IPv4. */
+/* Conntrack over ctnetlink: dump, events, deletion, hand-back. IPv4; UDP, TCP, ICMP queries. */
 #ifndef EINAT_CONNTRACK_H
 #define EINAT_CONNTRACK_H
 
 #include "lib/err.h"
 #include "lib/net.h"
 
+/* Ports in host byte order. ICMP: dport, rsport hold type << 8 | code; 0 is taken for an echo. */
 struct ct_flow {
 	unsigned proto; /* one PROTO_ bit */
-	struct net_addr src, dst;	/* original direction */
-	uint16_t sport, dport;		/* host byte order; ICMP: sport is the query identifier */
-	struct net_addr rsrc, rdst;	/* reply direction */
-	uint16_t rsport, rdport;	/* ICMP: rdport is the reply's identifier */
-	uint32_t id;
-	uint32_t timeout; /* seconds left */
+	struct net_addr src, dst; /* original direction */
+	uint16_t sport, dport; /* ICMP: sport is the query identifier */
+	struct net_addr rsrc, rdst; /* reply direction */
+	uint16_t rsport, rdport; /* ICMP: rdport is the reply's identifier */
+	uint32_t id, mark, timeout; /* timeout: seconds left; id 0: not known */
+	uint16_t zone;
 	uint8_t tcp_state; /* TCP_CONNTRACK_ of the kernel, 0 for others */
 	bool seen_reply, assured, dying;
 };
-
-enum ct_event { CT_NEW, CT_DESTROY };
 
 struct ct;
 int ct_open(struct ct **ret_ct, struct err *err);
 void ct_close(struct ct *ct);
 
-/* Called for each flow; a non-zero return ends the dump and is returned by ct_dump(). */
 typedef int (*ct_flow_fn)(const struct ct_flow *flow, void *data);
 int ct_dump(struct ct *ct, ct_flow_fn fn, void *data, struct err *err);
 
+enum ct_event { CT_NEW, CT_DESTROY };
 typedef void (*ct_event_fn)(enum ct_event ev, const struct ct_flow *flow, void *data);
 int ct_events_start(struct ct *ct, ct_event_fn fn, void *data, struct err *err);
 int ct_events_fd(const struct ct *ct);
@@ -36,5 +35,6 @@ int ct_events_drain(struct ct *ct);
 int ct_del(struct ct *ct, const struct ct_flow *flow, struct err *err);
 int ct_add_snat(struct ct *ct, const struct ct_flow *flow, const struct net_addr *ext,
 		uint16_t ext_port, struct err *err);
-
+int ct_replace_snat(struct ct *ct, const struct ct_flow *flow, const struct net_addr *ext,
+		    uint16_t ext_port, struct err *err);
 #endif
