@@ -17,7 +17,7 @@ enum conf_command {
 	CMD_BINDINGS,
 	CMD_STATS,
 	CMD_STOP,
-	CMD_HELP,    /* conf_parse() printed help or version already: exit 0 */
+	CMD_HELP, /* conf_parse() printed help or version already: exit 0 */
 };
 
 enum conf_rest { REST_AUTO, REST_OWN, REST_GUARD, REST_NONE };
@@ -45,7 +45,7 @@ struct conf_slice {
 
 struct conf_if {
 	char *name;
-	struct conf_slice *slices;
+	struct conf_slice *slices; /* at least one for run and plan; else only from a file */
 	size_t n_slices;
 	struct conf_forward *forwards;
 	size_t n_forwards;
@@ -62,13 +62,29 @@ struct conf {
 	enum conf_command command;
 	struct conf_if *ifs;
 	size_t n_ifs;
-	char *pin_dir; /* NULL: the default */
+	char *config_path; /* NULL: none was given */
+	char *pin_dir; /* never NULL after conf_parse() */
 	int log_level; /* enum log_level of src/log.h */
-	bool dry_run, json, purge;
+	bool dry_run, json, purge; /* dry_run: set exactly for CMD_PLAN */
 };
 
-/** conf_parse() - argv to @ret_conf. 0, or -errno with @err; the caller exits 64 for -EINVAL. */
+#define EINAT_VERSION "0.1.0"
+
+/**
+ * conf_parse() - argv (and the file that --config names) to @ret_conf, to be freed by conf_free().
+ * 0, or -errno with @err; the caller exits 64 for -EINVAL (usage, or an error inside the file).
+ * Help and version go to standard output. `run --dry-run` comes back as CMD_PLAN.
+ * With no interface named, status, bindings and stats have n_ifs 0: they mean all.
+ */
 int conf_parse(int argc, char **argv, struct conf **ret_conf, struct err *err);
 void conf_free(struct conf *c);
+
+/* For the readers of the command line and of the file: grow an array by one zeroed element. */
+struct conf_if *conf_add_if(struct conf *c);
+struct conf_slice *conf_add_slice(struct conf_if *cif);
+void conf_if_clear(struct conf_if *cif);
+/** conf_check_slice() - does it leave any port? conf_check_if() - names that contradict. */
+int conf_check_slice(const struct conf_slice *s, struct err *err);
+int conf_check_if(const struct conf_if *cif, struct err *err);
 
 #endif
