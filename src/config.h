@@ -45,7 +45,7 @@ struct conf_slice {
 
 struct conf_if {
 	char *name;
-	struct conf_slice *slices; /* at least one for run and plan; else only from a file */
+	struct conf_slice *slices; /* at least one */
 	size_t n_slices;
 	struct conf_forward *forwards;
 	size_t n_forwards;

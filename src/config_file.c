@@ -240,17 +240,20 @@ static int check_overlap(struct reader *r, const struct conf_if *cif, const conf
 				first = pos_of(config_setting_get_elem(list, (unsigned)i), false);
 		struct port_range both = { 0 };
 		unsigned proto = 0;
+		char ports[16];
 		int ret = slices_overlap(&cif->slices[i], &cif->slices[last], &both, &proto);
 
 		if (ret < 0)
 			return opt_nomem(r->err);
-		if (ret)
-			return fail(r, pos,
-				    "slice %zu of %s overlaps slice %zu (line %u, column %u): both "
-				    "have "
-				    "%s %u-%u; give each port to one slice",
-				    last + 1, cif->name, i + 1, first.line, first.column,
-				    proto_name(proto), both.lo, both.hi);
+		if (!ret)
+			continue;
+		snprintf(ports, sizeof(ports), both.lo == both.hi ? "%u" : "%u-%u", both.lo,
+			 both.hi);
+		return fail(r, pos,
+			    "slice %zu of %s overlaps slice %zu (line %u, column %u): both have %s "
+			    "%s; give each port to one slice",
+			    last + 1, cif->name, i + 1, first.line, first.column, proto_name(proto),
+			    ports);
 	}
 	return 0;
 }

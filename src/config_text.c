@@ -242,6 +242,15 @@ static bool refuses(const char *text, const struct text_token *tok)
 	return refused;
 }
 
+static const char *hint_for(const char *libconfig_text)
+{
+	if (strstr(libconfig_text, "duplicate"))
+		return "give it once";
+	if (strstr(libconfig_text, "mismatched"))
+		return "write all items of a list in quotes";
+	return "values other than plain numbers need quotes, lists are [ \"a\", \"b\" ]";
+}
+
 int config_text_syntax(const struct config_text *t, const config_t *cfg, const char *text,
 		       struct err *err)
 {
@@ -265,10 +274,7 @@ int config_text_syntax(const struct config_text *t, const config_t *cfg, const c
 			"closed, or a value is missing",
 			t->name, line);
 	tok = &t->tokens[lo];
-	return err_set(
-		err, EINVAL,
-		"%s:%u:%u: %s at '%.*s' (values such as 20000-29999, 192.168.1.0/24 or names "
-		"need quotes; lists are [ \"a\", \"b\" ])",
-		t->name, tok->pos.line, tok->pos.column, config_error_text(cfg),
-		tok->len > 40 ? 40 : (int)tok->len, tok->at);
+	return err_set(err, EINVAL, "%s:%u:%u: %s at '%.*s'; %s", t->name, tok->pos.line,
+		       tok->pos.column, config_error_text(cfg), tok->len > 40 ? 40 : (int)tok->len,
+		       tok->at, hint_for(config_error_text(cfg)));
 }

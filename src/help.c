@@ -66,6 +66,8 @@ void help_print(FILE *out, const struct command *cmd)
 {
 	static const char *const heads[OPT_SEC_COUNT] = { "Slice options", "Run options",
 							  "General options" };
+	/* commands that take no slice have few options: one list */
+	bool sections = !cmd || cmd->command == CMD_RUN || cmd->command == CMD_PLAN, head = false;
 	char left[80];
 
 	if (cmd) {
@@ -85,13 +87,12 @@ void help_print(FILE *out, const struct command *cmd)
 		}
 	}
 	for (unsigned sec = 0; sec < OPT_SEC_COUNT; sec++) {
-		bool head = false;
-
+		head = head && !sections;
 		for (size_t i = 0; i < n_options; i++) {
 			if (options[i].section != sec || !is_shown(&options[i], cmd))
 				continue;
 			if (!head)
-				fprintf(out, "\n%s:\n", heads[sec]);
+				fprintf(out, "\n%s:\n", sections ? heads[sec] : "Options");
 			head = true;
 			print_option(out, &options[i]);
 		}

@@ -73,7 +73,7 @@ const struct opt options[] = {
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_log_level },
 	{ "json", 0, NULL, "print JSON", NULL,
 	  C_SHOW, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_json },
-	{ "purge", 0, NULL, "remove also what another or a broken einat left behind", NULL,
+	{ "purge", 0, NULL, "remove all that any einat ever wrote, after a crash or of another version too", NULL,
 	  C_STOP, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_purge },
 	{ "version", 0, NULL, "print the version", NULL,
 	  C_ALL, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_version },
