@@ -15,8 +15,9 @@ void flow_table_init(struct flow_table *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->free = FLOW_NONE;
-	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
-		t->seed = (uintptr_t)t * 0x9e3779b97f4a7c15ull;
+	/* early in boot there may be no randomness yet: better guessable than blocked */
+	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
+		t->seed[0] = (uintptr_t)t;
 }
 
 void flow_table_fini(struct flow_table *t)
@@ -25,21 +26,42 @@ void flow_table_fini(struct flow_table *t)
 	free(t->bucket);
 }
 
-static uint64_t mix(uint64_t h, uint64_t word)
+static uint64_t rotl(uint64_t x, unsigned n)
 {
-	unsigned __int128 p = (unsigned __int128)(h ^ word) * 0x9e3779b97f4a7c15ull;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
+	return x << n | x >> (64 - n);
 }
 
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+/* SipHash-1-3, as the kernel's hash tables use it, of a key of fixed length. */
 static uint32_t hash(const struct flow_table *t, const struct flow_key *key)
 {
-	uint64_t word[(sizeof(*key) + 7) / 8] = { 0 }, h = t->seed;
+	uint64_t v[4] = { t->seed[0] ^ 0x736f6d6570736575ull, t->seed[1] ^ 0x646f72616e646f6dull,
+			  t->seed[0] ^ 0x6c7967656e657261ull, t->seed[1] ^ 0x7465646279746573ull };
+	uint64_t word[(sizeof(*key) + 7) / 8] = { 0 };
 
 	memcpy(word, key, sizeof(*key));
-	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
-		h = mix(h, word[i] + t->seed);
-	return h & t->mask;
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		v[3] ^= word[i];
+		sip_round(v);
+		v[0] ^= word[i];
+	}
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	return (v[0] ^ v[1] ^ v[2] ^ v[3]) & t->mask;
 }
 
 /* Twice the room. On failure the table is as it was. */

@@ -24,7 +24,7 @@ struct flow_use {
 struct flow_entry {
 	struct flow_key key;
 	struct flow_use use;
-	uint8_t epoch;
+	uint16_t epoch;
 	uint32_t next; /* in the bucket or in the list of free entries */
 };
 
@@ -34,7 +34,7 @@ struct flow_table {
 	uint32_t n_alloc, n_used; /* entries there are; those that hold a flow */
 	uint32_t free; /* first free entry */
 	uint32_t mask; /* buckets - 1 */
-	uint64_t seed; /* tuples are chosen by strangers: no collisions on order */
+	uint64_t seed[2]; /* tuples are chosen by strangers: no collisions on order */
 };
 
 #define FLOW_NONE UINT32_MAX

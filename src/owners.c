@@ -14,7 +14,7 @@ struct owners {
 	struct flow_table flows;
 	uint32_t refs[PROTO_COUNT][65536]; /* flows that use the port */
 	uint64_t generation;
-	uint8_t epoch; /* of the last resync */
+	uint16_t epoch; /* of the last resync */
 };
 
 /** owner_kind_name() - the word for it in messages and in `einat status`. */
