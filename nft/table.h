@@ -10,17 +10,17 @@
 #include "lib/ports.h"
 
 enum nft_rest {
-	NFT_REST_OWN,	/* our table masquerades the rest */
+	NFT_REST_OWN, /* our table masquerades the rest */
 	NFT_REST_GUARD, /* others masquerade; only what would land on a slice port is moved */
 	NFT_REST_NONE,
 };
 
 struct nft_slice {
-	unsigned protos;	      /* PROTO_ mask that is claimed now; 0: claim suspended */
-	struct net_list internal;     /* sources; 0.0.0.0/0 for all */
+	unsigned protos; /* PROTO_ mask that is claimed now; 0: claim suspended */
+	struct net_list internal; /* sources; 0.0.0.0/0 for all */
 	struct net_list not_internal; /* except these (subnets that a foreign rule owns) */
 	struct net_list exclude_dest; /* no claim towards these */
-	uint32_t mark, mark_mask;     /* mask 0: any mark */
+	uint32_t mark, mark_mask; /* mask 0: any mark */
 };
 
 /* DNAT for a static forward outside the slice. Ports host byte order. */
@@ -39,8 +39,8 @@ struct nft_spec {
 	struct nft_slice *slices;
 	size_t n_slices;
 	enum nft_rest rest;
-	unsigned kept_protos;		    /* PROTO_ mask that has slice ports at all */
-	struct port_set kept[PROTO_COUNT];  /* ports the masquerade must stay out of */
+	unsigned kept_protos; /* PROTO_ mask that has slice ports at all */
+	struct port_set kept[PROTO_COUNT]; /* ports the masquerade must stay out of */
 	struct port_set local[PROTO_COUNT]; /* ports of local sockets inside kept: not moved */
 	struct nft_forward *forwards;
 	size_t n_forwards;

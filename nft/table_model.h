@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of one external interface as sets, chains and rules, made from a struct nft_spec.
+ * table_write() turns it into a batch, table_print() into nft syntax; both walk the same model.
+ */
+#ifndef EINAT_NFT_TABLE_MODEL_H
+#define EINAT_NFT_TABLE_MODEL_H
+
+#include "nft/batch.h"
+#include "nft/expr.h"
+#include "nft/table.h"
+
+/* ---- every name that is written; docs/nftables.md explains them ------------------------ */
+#define NAME_TABLE_PREFIX "einat_" /* + interface, see table_name() */
+
+#define NAME_CLAIM   "claim" /* nat postrouting, srcnat - 1 */
+#define NAME_REST    "rest" /* nat postrouting, srcnat */
+#define NAME_HOST    "host" /* this host's own flows; entered from claim or rest */
+#define NAME_FORWARD "forward_in" /* nat prerouting, dstnat */
+#define NAME_LEAK    "leak" /* filter postrouting, srcnat + 200 */
+
+#define NAME_EXTERNAL	 "external"
+#define NAME_LOCAL_PORTS "local_ports"
+#define NAME_KEPT_PROTOS "kept_protos"
+#define NAME_KEPT_PORTS	 "kept_%s" /* udp or tcp */
+#define NAME_FORWARDS	 "forwards"
+
+#define NAME_S_PROTOS	    "s%zu_protos" /* number of the slice */
+#define NAME_S_INTERNAL	    "s%zu_internal"
+#define NAME_S_NOT_INTERNAL "s%zu_not_internal"
+#define NAME_S_EXCLUDE_DEST "s%zu_exclude_dest"
+
+#define NAME_SIZE 48 /* room for any of them */
+
+/* ---- sets ---------------------------------------------------------------------------- */
+enum set_type {
+	SET_ADDR, /* ipv4_addr */
+	SET_ADDR_RANGES, /* ipv4_addr, interval */
+	SET_PROTO, /* inet_proto */
+	SET_PORT_RANGES, /* inet_service, interval */
+	SET_PROTO_PORT, /* inet_proto . inet_service */
+	MAP_PROTO_PORT_TO, /* inet_proto . inet_service : ipv4_addr . inet_service */
+};
+
+/* Which fields count depends on the type; the others are zero. */
+struct set_elem {
+	struct net_addr lo, hi; /* inclusive; lo == hi in SET_ADDR */
+	struct net_addr to;
+	struct port_range ports; /* lo == hi in SET_PROTO_PORT */
+	uint16_t to_port;
+	uint8_t ipproto;
+};
+
+/* Elements are sorted, disjoint and not adjacent. */
+struct set {
+	char name[NAME_SIZE];
+	enum set_type type;
+	const char *comment;
+	struct set_elem *elem;
+	size_t n;
+};
+
+/* ---- chains -------------------------------------------------------------------------- */
+struct chain {
+	const char *name;
+	const char *type; /* NULL: not a base chain */
+	uint32_t hook; /* NF_INET_ */
+	int prio;
+	const char *prio_text; /* as nft prints it */
+	const char *comment; /* for readers of the printed table */
+	struct rule *rule;
+	size_t n;
+};
+
+struct table {
+	char name[NAME_SIZE];
+	struct set *set;
+	size_t n_sets;
+	struct chain *chain;
+	size_t n_chains;
+	bool failed; /* out of memory */
+};
+
+/** table_name() - the table of an interface into @buf (NAME_SIZE); returns @buf. */
+char *table_name(const char *ifname, char *buf);
+/** table_build() - 0, -EINVAL or -ENOMEM with @err; the table is the caller's: table_free(). */
+int table_build(const struct nft_spec *spec, struct table **ret_table, struct err *err);
+void table_free(struct table *t);
+
+/* table_sets.c and table_rules.c: they set t->failed when memory runs out. */
+void table_add_sets(struct table *t, const struct nft_spec *spec);
+void table_add_chains(struct table *t, const struct nft_spec *spec);
+bool set_eq(const struct set *a, const struct set *b);
+
+/* table_write.c */
+void table_write(const struct table *t, struct batch *b);
+void set_write(const struct table *t, const struct set *s, uint32_t id, struct batch *b);
+void set_write_elems(const struct table *t, const struct set *s, struct batch *b);
+/* table_print.c */
+void table_print(const struct table *t, FILE *out);
+
+#endif

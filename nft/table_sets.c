@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The sets of a table: what of a spec can change without touching a rule. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/table_model.h"
+
+static __attribute__((format(printf, 4, 5))) struct set *
+add_set(struct table *t, enum set_type type, const char *comment, const char *fmt, ...)
+{
+	struct set *s = realloc(t->set, (t->n_sets + 1) * sizeof(*s));
+	va_list ap;
+
+	if (!s) {
+		t->failed = true;
+		return NULL;
+	}
+	t->set = s;
+	s += t->n_sets++;
+	*s = (struct set){ .type = type, .comment = comment };
+	va_start(ap, fmt);
+	vsnprintf(s->name, sizeof(s->name), fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+static void add_elem(struct table *t, struct set *s, const struct set_elem *e)
+{
+	/* room grows by doubling: it is full when n is a power of two */
+	if (s && !(s->n & (s->n - 1))) {
+		struct set_elem *n = realloc(s->elem, (s->n ? s->n * 2 : 1) * sizeof(*n));
+
+		if (!n) {
+			t->failed = true;
+			return;
+		}
+		s->elem = n;
+	}
+	if (s)
+		s->elem[s->n++] = *e;
+}
+
+static int elem_cmp(const void *a, const void *b)
+{
+	const struct set_elem *x = a, *y = b;
+	int c = memcmp(&x->lo, &y->lo, sizeof(x->lo));
+
+	if (!c)
+		c = memcmp(&x->hi, &y->hi, sizeof(x->hi));
+	if (!c)
+		c = x->ipproto - y->ipproto;
+	return c ? c : x->ports.lo - y->ports.lo;
+}
+
+static void sort(struct set *s)
+{
+	if (s && s->n)
+		qsort(s->elem, s->n, sizeof(*s->elem), elem_cmp);
+}
+
+static bool addr_step(struct net_addr *a) /* false: it was the last address */
+{
+	for (int i = 15; i >= 0; i--)
+		if (++a->b[i])
+			return true;
+	return false;
+}
+
+/* The kernel refuses overlapping intervals; prefixes may nest, repeat and touch. */
+static void sort_and_merge(struct set *s)
+{
+	size_t n = 0;
+
+	sort(s);
+	for (size_t i = 0; s && i < s->n; i++) {
+		struct set_elem *last = n ? &s->elem[n - 1] : NULL;
+		struct net_addr next;
+
+		if (last) {
+			next = last->hi;
+			if (!addr_step(&next) || memcmp(&s->elem[i].lo, &next, sizeof(next)) <= 0) {
+				if (memcmp(&s->elem[i].hi, &last->hi, sizeof(next)) > 0)
+					last->hi = s->elem[i].hi;
+				continue;
+			}
+		}
+		s->elem[n++] = s->elem[i];
+	}
+	if (s)
+		s->n = n;
+}
+
+static struct set_elem prefix_elem(const struct net_prefix *p)
+{
+	struct set_elem e = { .lo = p->addr, .hi = p->addr };
+
+	for (unsigned bit = p->len; bit < 128; bit++)
+		e.hi.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return e;
+}
+
+/* The IPv4 part of the list: the rules look at IPv4 alone. */
+static void add_prefixes(struct table *t, struct set *s, const struct net_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].len >= 96 && net_addr_is4(&l->p[i].addr)) {
+			struct set_elem e = prefix_elem(&l->p[i]);
+
+			add_elem(t, s, &e);
+		}
+	sort_and_merge(s);
+}
+
+static void add_protos(struct table *t, struct set *s, unsigned protos)
+{
+	for (int i = 0; i < PROTO_COUNT; i++)
+		if (protos & 1u << i) {
+			struct set_elem e = { .ipproto = proto_number(1u << i) };
+
+			add_elem(t, s, &e);
+		}
+	sort(s);
+}
+
+static void add_external(struct table *t, const struct nft_spec *spec)
+{
+	struct set *s = add_set(t, SET_ADDR, "addresses of the external interface", NAME_EXTERNAL);
+
+	for (size_t i = 0; i < spec->n_external; i++)
+		if (net_addr_is4(&spec->external[i])) {
+			struct set_elem e = { .lo = spec->external[i], .hi = spec->external[i] };
+
+			add_elem(t, s, &e);
+		}
+	sort(s);
+	for (size_t i = 1; s && i < s->n;)
+		if (!elem_cmp(&s->elem[i - 1], &s->elem[i]))
+			memmove(&s->elem[i], &s->elem[i + 1], (--s->n - i) * sizeof(*s->elem));
+		else
+			i++;
+}
+
+static void add_slice(struct table *t, const struct nft_slice *slice, size_t i)
+{
+	struct set *s = add_set(t, SET_PROTO, "claimed protocols; empty: claim suspended",
+				NAME_S_PROTOS, i);
+
+	add_protos(t, s, slice->protos);
+	s = add_set(t, SET_ADDR_RANGES, "sources that einat serves", NAME_S_INTERNAL, i);
+	add_prefixes(t, s, &slice->internal);
+	s = add_set(t, SET_ADDR_RANGES, "sources that stay with masquerade", NAME_S_NOT_INTERNAL,
+		    i);
+	add_prefixes(t, s, &slice->not_internal);
+	s = add_set(t, SET_ADDR_RANGES, "destinations that stay with masquerade",
+		    NAME_S_EXCLUDE_DEST, i);
+	add_prefixes(t, s, &slice->exclude_dest);
+}
+
+/* An ICMP socket has no source port: only UDP and TCP. */
+static void add_local_ports(struct table *t, const struct nft_spec *spec)
+{
+	struct set *s = add_set(t, SET_PROTO_PORT, "ports of this host's sockets: not moved",
+				NAME_LOCAL_PORTS);
+
+	for (int i = 0; i < PROTO_COUNT; i++) {
+		const struct port_set *ports = &spec->local[i];
+
+		if (1u << i == PROTO_ICMP)
+			continue;
+		for (size_t j = 0; j < ports->n; j++)
+			for (unsigned p = ports->r[j].lo; p <= ports->r[j].hi; p++) {
+				struct set_elem e = { .ipproto = proto_number(1u << i),
+						      .ports = { (uint16_t)p, (uint16_t)p } };
+
+				add_elem(t, s, &e);
+			}
+	}
+	sort(s);
+}
+
+/* Ports of the slice that are to be moved aside, for guard mode. */
+static void add_kept_ports(struct table *t, const struct nft_spec *spec)
+{
+	for (int i = 0; i < PROTO_COUNT; i++) {
+		const struct port_set *ports = &spec->kept[i];
+		struct set *s;
+
+		if (1u << i == PROTO_ICMP || !(spec->kept_protos & 1u << i))
+			continue;
+		s = add_set(t, SET_PORT_RANGES, "ports of the slice", NAME_KEPT_PORTS,
+			    proto_name(1u << i));
+		for (size_t j = 0; j < ports->n; j++) {
+			struct set_elem e = { .ports = ports->r[j] };
+
+			add_elem(t, s, &e);
+		}
+	}
+}
+
+static void add_forwards(struct table *t, const struct nft_spec *spec)
+{
+	struct set *s =
+		add_set(t, MAP_PROTO_PORT_TO, "static forwards outside the slice", NAME_FORWARDS);
+
+	for (size_t i = 0; i < spec->n_forwards; i++) {
+		const struct nft_forward *f = &spec->forwards[i];
+		struct set_elem e = { .ipproto = proto_number(f->proto),
+				      .ports = { f->port, f->port },
+				      .to = f->to,
+				      .to_port = f->to_port };
+
+		add_elem(t, s, &e);
+	}
+	sort(s);
+}
+
+void table_add_sets(struct table *t, const struct nft_spec *spec)
+{
+	unsigned protos = spec->kept_protos;
+	struct set *s;
+
+	add_external(t, spec);
+	for (size_t i = 0; i < spec->n_slices; i++) {
+		add_slice(t, &spec->slices[i], i);
+		protos |= spec->slices[i].protos;
+	}
+	/* not s<i>_protos: a suspended slice has flows that were claimed before */
+	s = add_set(t, SET_PROTO, "protocols that have a slice", NAME_KEPT_PROTOS);
+	add_protos(t, s, protos);
+	if (spec->rest != NFT_REST_NONE)
+		add_local_ports(t, spec);
+	if (spec->rest == NFT_REST_GUARD)
+		add_kept_ports(t, spec);
+	if (spec->n_forwards)
+		add_forwards(t, spec);
+}
+
+bool set_eq(const struct set *a, const struct set *b)
+{
+	if (a->type != b->type || a->n != b->n || strcmp(a->name, b->name))
+		return false;
+	/* field by field: padding has no value to compare */
+	for (size_t i = 0; i < a->n; i++) {
+		const struct set_elem *x = &a->elem[i], *y = &b->elem[i];
+
+		if (elem_cmp(x, y) || x->ports.hi != y->ports.hi || x->to_port != y->to_port ||
+		    !net_addr_eq(&x->to, &y->to))
+			return false;
+	}
+	return true;
+}
