@@ -455,9 +455,29 @@ tcp_seen()
 	shift 2
 	at "$box" "$PEER" tcp -b "$port" "$@" | paste -sd' '
 }
-eif() { at "$1" "$PEER" eif -b "$2" "$3" "$4"; }
+eif() { at "$1" "$PEER" eif --limit 0.5 -b "$2" "$3" "$4"; }
 
 # same_endpoint "E1 E2 ...": all words equal, none "none"
 same_endpoint() { [ -n "$1" ] && [ "$(tr ' ' '\n' <<<"$1" | sort -u | wc -l)" = 1 ] && [[ $1 != *none* ]]; }
 port_of() { local e=${1%% *}; echo "${e##*:}"; }
 in_slice() { local p; p=$(port_of "$1"); [ "$p" -ge 20000 ] 2>/dev/null && [ "$p" -le 29999 ]; }
+
+# ---- real servers and clients ------------------------------------------------------------
+# stun_up: coturn's STUN server with RFC 5780 on both of the ISP's addresses, ports 3478 and 3479
+stun_up()
+{
+	mkdir -p "$T/coturn"
+	start turnserver isp turnserver -n -L $A1 -L $A2 -p 3478 --alt-listening-port 3479 --no-tls \
+		--no-dtls --no-auth --no-cli --pidfile "$T/coturn/pid" --userdb "$T/coturn/db" \
+		--log-file "$T/coturn/log" --simple-log
+	wait_for 10 stun_listens || die "turnserver: $(cat "$T/turnserver")"
+}
+
+stun_listens() { at isp ss -Hlun "src $A2:3479" | grep -q . && logged coturn/log "General servers"; }
+
+# stun BOX ADDRESS: what RFC 5780's tests say of the NAT, one line for mapping, one for filtering
+stun()
+{
+	at "$1" timeout 30 turnutils_natdiscovery -m -f -p 3478 -L "$2" $A1 2>&1 |
+		grep -E '^NAT with|Mapping!|Filtering!|No NAT' | sed 's/[!.]*$//'
+}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab's clients and servers: tell which endpoint a peer sees, and what comes back.
 
-  serve ADDR...                    UDP and TCP on ports 3478 and 3479 of each address
+  serve ADDR...                    UDP and TCP on ports 7000 and 7001 of each address
   seen  [-b PORT] HOST:PORT...     one UDP socket; prints the endpoint that each peer saw
   tcp   [-b PORT] HOST:PORT...     the same with one TCP connection each, all from one port
   eif   [-b PORT] SERVER VIA       asks SERVER for an answer from VIA; prints yes or no
@@ -22,7 +22,7 @@ import socket
 import sys
 import time
 
-PORTS = (3478, 3479)
+PORTS = (7000, 7001)
 
 
 def endpoint(text):
