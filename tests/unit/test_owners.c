@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "src/flow_table.h"
 #include "src/owners.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -688,12 +689,40 @@ static void test_many(void **state)
 	owners_free(o);
 }
 
+static void test_table_reuses_room(void **state)
+{
+	struct flow_key key = { .id = 1 };
+	struct flow_table t;
+	uint32_t size;
+
+	(void)state;
+	flow_table_init(&t);
+	assert_non_null(flow_table_add(&t, &key));
+	size = t.n_alloc;
+	for (uint32_t i = 2; i < 100000; i++) {
+		struct flow_key next = { .id = i };
+
+		assert_non_null(flow_table_add(&t, &next));
+		assert_non_null(flow_table_find(&t, &key));
+		flow_table_del(&t, &key);
+		assert_null(flow_table_find(&t, &key));
+		key = next;
+	}
+	assert_int_equal(t.n_alloc, size);
+	assert_int_equal(t.n_used, 1);
+	flow_table_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),  cmocka_unit_test(test_one_port_many_flows),
-		cmocka_unit_test(test_resync), cmocka_unit_test(test_snapshots),
-		cmocka_unit_test(test_model),  cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_one_port_many_flows),
+		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_table_reuses_room),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
