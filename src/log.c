@@ -32,6 +32,11 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	/* messages of libraries end in a newline, or hold some */
+	for (size_t n = strlen(line); n && line[n - 1] == '\n'; n--)
+		line[n - 1] = '\0';
+	for (char *p = strchr(line, '\n'); p; p = strchr(p, '\n'))
+		*p = ' ';
 	fprintf(stderr, "einat: %s%s%s\n", level == LOG_INFO_ ? "" : names[level],
 		level == LOG_INFO_ ? "" : ": ", line);
 }

@@ -5,6 +5,7 @@
 
 #include "option_set.h"
 #include "options.h"
+#include "pin.h"
 
 #define C_PLAN	 (1u << CMD_RUN | 1u << CMD_PLAN)
 #define C_SHOW	 (1u << CMD_STATUS | 1u << CMD_BINDINGS | 1u << CMD_STATS)
@@ -67,7 +68,7 @@ const struct opt options[] = {
 
 	{ "config", 0, "FILE", "read interfaces and slices from a file", NULL,
 	  C_ALL, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_config },
-	{ "pin", 0, "DIR", "where maps and links are pinned", "/sys/fs/bpf/einat",
+	{ "pin", 0, "DIR", "where maps and links are pinned", PIN_DEFAULT_DIR,
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_pin },
 	{ "log-level", 0, "error|warn|info|debug", "how much is logged", "info",
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_log_level },
