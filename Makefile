@@ -52,7 +52,7 @@ $(B)/%.o: %.c Makefile
 	$(say) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/src/engine.o: $(SKEL)
+$(B)/src/engine.o $(B)/src/engine_config.o: $(SKEL)
 
 $(B)/einat: $(OBJ)
 	$(say) LD $@

@@ -229,7 +229,8 @@ static int check_flow(const struct ct_flow *f, struct err *err)
 
 /**
  * ct_del() - delete exactly that flow: the entry with its original tuple, zone and, unless 0, id.
- * -ENOENT: there is none (any more); nothing else with that tuple is touched.
+ * -ENOENT: there is none (any more). The id tells two flows of one tuple apart only if the kernel
+ * did not reuse the memory of the first: it is a hash of tuple and address (nf_ct_get_id).
  */
 int ct_del(struct ct *ct, const struct ct_flow *flow, struct err *err)
 {

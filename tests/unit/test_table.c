@@ -10,40 +10,40 @@
 #include <cmocka.h>
 
 #include "src/log.h"
-#include "src/table.h"
+#include "src/text_table.h"
 
-static char *print(const struct table *t)
+static char *print(const struct text_table *t)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	assert_non_null(f);
-	table_print(t, f);
+	text_table_print(t, f);
 	fclose(f);
 	return text;
 }
 
-static void expect(struct table *t, const char *wanted)
+static void expect(struct text_table *t, const char *wanted)
 {
 	char *text = print(t);
 
 	assert_string_equal(text, wanted);
 	free(text);
-	table_free(t);
+	text_table_free(t);
 }
 
 static void test_aligned(void **state)
 {
-	struct table *t = table_new("NAME|>PORT|WHERE");
+	struct text_table *t = text_table_new("NAME|>PORT|WHERE");
 
 	(void)state;
-	table_cell(t, "%s", "udp");
-	table_cell(t, "%u", 20000u);
-	table_cell(t, "here");
-	table_cell(t, "icmp-long");
-	table_cell(t, "%d", 7);
-	table_cell(t, "there, far away");
+	text_table_cell(t, "%s", "udp");
+	text_table_cell(t, "%u", 20000u);
+	text_table_cell(t, "here");
+	text_table_cell(t, "icmp-long");
+	text_table_cell(t, "%d", 7);
+	text_table_cell(t, "there, far away");
 	expect(t, "NAME        PORT  WHERE\n"
 		  "udp        20000  here\n"
 		  "icmp-long      7  there, far away\n");
@@ -51,60 +51,60 @@ static void test_aligned(void **state)
 
 static void test_empty_cells(void **state)
 {
-	struct table *t = table_new(">A|B");
+	struct text_table *t = text_table_new(">A|B");
 
 	(void)state;
-	table_cell(t, "%s", "");
-	table_cell(t, "x");
-	table_cell(t, "12"); /* the row is cut short */
+	text_table_cell(t, "%s", "");
+	text_table_cell(t, "x");
+	text_table_cell(t, "12"); /* the row is cut short */
 	expect(t, " A  B\n -  x\n12  -\n");
 }
 
 static void test_no_rows(void **state)
 {
 	(void)state;
-	expect(table_new("ONE|TWO"), "ONE  TWO\n");
-	expect(table_new("ONE"), "ONE\n");
+	expect(text_table_new("ONE|TWO"), "ONE  TWO\n");
+	expect(text_table_new("ONE"), "ONE\n");
 }
 
 static void test_utf8(void **state)
 {
-	struct table *t = table_new("A|B");
+	struct text_table *t = text_table_new("A|B");
 
 	(void)state;
-	table_cell(t, "\xc3\xa4\xc3\xb6"); /* two letters of two bytes */
-	table_cell(t, "1");
-	table_cell(t, "xyz");
-	table_cell(t, "2");
+	text_table_cell(t, "\xc3\xa4\xc3\xb6"); /* two letters of two bytes */
+	text_table_cell(t, "1");
+	text_table_cell(t, "xyz");
+	text_table_cell(t, "2");
 	expect(t, "A    B\n\xc3\xa4\xc3\xb6   1\nxyz  2\n");
 }
 
 static void test_no_trailing_blanks(void **state)
 {
-	struct table *t = table_new("LONG HEAD|LONG HEAD TOO");
+	struct text_table *t = text_table_new("LONG HEAD|LONG HEAD TOO");
 	char *text;
 
 	(void)state;
 	for (int i = 0; i < 40; i++)
-		table_cell(t, i % 3 ? "%d" : "", i);
+		text_table_cell(t, i % 3 ? "%d" : "", i);
 	text = print(t);
 	assert_null(strstr(text, " \n"));
 	free(text);
-	table_free(t);
+	text_table_free(t);
 }
 
 static void test_null(void **state)
 {
 	(void)state;
-	table_cell(NULL, "x");
-	table_print(NULL, stdout);
-	table_free(NULL);
+	text_table_cell(NULL, "x");
+	text_table_print(NULL, stdout);
+	text_table_free(NULL);
 }
 
 /* What a terminal would get. */
 static void print_to_terminal(char *buf, size_t size)
 {
-	struct table *t = table_new("HEAD");
+	struct text_table *t = text_table_new("HEAD");
 	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
 	FILE *f;
 	ssize_t n;
@@ -114,15 +114,15 @@ static void print_to_terminal(char *buf, size_t size)
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
 	f = fdopen(slave, "w");
 	assert_non_null(f);
-	table_cell(t, "cell");
-	table_print(t, f);
+	text_table_cell(t, "cell");
+	text_table_print(t, f);
 	fflush(f);
 	n = read(master, buf, size - 1);
 	assert_true(n > 0);
 	buf[n] = '\0';
 	fclose(f);
 	close(master);
-	table_free(t);
+	text_table_free(t);
 }
 
 static void test_bold(void **state)

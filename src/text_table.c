@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "table.h"
+#include "text_table.h"
 
-struct table {
+struct text_table {
 	char *spec; /* the heads, cut up */
 	char **heads;
 	bool *right;
@@ -16,7 +16,7 @@ struct table {
 	size_t n_cells;
 };
 
-static int split_heads(struct table *t)
+static int split_heads(struct text_table *t)
 {
 	char *at = t->spec;
 
@@ -39,21 +39,21 @@ static int split_heads(struct table *t)
 	return 0;
 }
 
-struct table *table_new(const char *spec)
+struct text_table *text_table_new(const char *spec)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct text_table *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
 	t->spec = strdup(spec);
 	if (!t->spec || split_heads(t)) {
-		table_free(t);
+		text_table_free(t);
 		return NULL;
 	}
 	return t;
 }
 
-void table_cell(struct table *t, const char *fmt, ...)
+void text_table_cell(struct text_table *t, const char *fmt, ...)
 {
 	char *text = NULL, **n;
 	va_list ap;
@@ -74,7 +74,7 @@ void table_cell(struct table *t, const char *fmt, ...)
 	t->cells[t->n_cells++] = text;
 }
 
-static const char *cell_text(const struct table *t, size_t i)
+static const char *cell_text(const struct text_table *t, size_t i)
 {
 	return i < t->n_cells && t->cells[i] && *t->cells[i] ? t->cells[i] : "-";
 }
@@ -89,7 +89,7 @@ static size_t width(const char *s)
 	return n;
 }
 
-static void print_cell(const struct table *t, FILE *out, size_t column, const char *text,
+static void print_cell(const struct text_table *t, FILE *out, size_t column, const char *text,
 		       size_t max)
 {
 	int pad = (int)(max - width(text));
@@ -110,7 +110,7 @@ static bool wants_bold(FILE *out)
 	return fd >= 0 && isatty(fd) && !(no && *no);
 }
 
-void table_print(const struct table *t, FILE *out)
+void text_table_print(const struct text_table *t, FILE *out)
 {
 	size_t *max, rows;
 	bool bold;
@@ -142,7 +142,7 @@ void table_print(const struct table *t, FILE *out)
 	free(max);
 }
 
-void table_free(struct table *t)
+void text_table_free(struct text_table *t)
 {
 	if (!t)
 		return;

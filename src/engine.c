@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/einat.skel.h"
+#include "src/engine.h"
+#include "src/engine_impl.h"
+#include "src/log.h"
+#include "src/pin.h"
+#include "src/probe.h"
+
+static unsigned count_bits(unsigned mask)
+{
+	return (unsigned)__builtin_popcount(mask);
+}
+
+/* What the maps must hold for a plan. */
+struct sizes {
+	uint32_t planes, slices, bindings, sessions;
+};
+
+static struct sizes sizes_of(const struct plan *plan, const struct link_info *link)
+{
+	unsigned n_ext = link->n_addr ? (unsigned)link->n_addr : 1;
+	struct sizes s = { .planes = count_bits(plan->nft.kept_protos) * n_ext,
+			   .slices = (uint32_t)plan->nft.n_slices };
+
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		s.bindings += port_set_count(&plan->nft.kept[p]) * n_ext;
+	/* room for bindings that outlive a shrunk slice, and for the freelists of each CPU */
+	s.bindings += 1024 + 64 * (uint32_t)libbpf_num_possible_cpus();
+	s.sessions = 1;
+	if (plan->nft.kept_protos & PROTO_TCP)
+		s.sessions = 4 * port_set_count(&plan->nft.kept[EINAT_PROTO_TCP]) * n_ext + 1024;
+	if (s.sessions > 262144)
+		s.sessions = 262144;
+	return s;
+}
+
+static bool fits(const struct dataplane *dp, const struct sizes *want)
+{
+	return dataplane_ctl(dp)->n_planes >= want->planes &&
+	       dataplane_ctl(dp)->n_slices >= want->slices &&
+	       dataplane_max_entries(dp, DP_BY_INTERNAL) >= want->bindings &&
+	       dataplane_max_entries(dp, DP_SESSIONS) >= want->sessions;
+}
+
+static struct bpf_map *skel_map(struct engine *e, enum dp_map map)
+{
+	return bpf_object__find_map_by_name(e->skel->obj, dp_map_name(map));
+}
+
+static int reuse_maps(struct engine *e, struct err *err)
+{
+	for (int i = 0; i < DP_MAP_COUNT; i++) {
+		int ret = bpf_map__reuse_fd(skel_map(e, i), dataplane_fd(e->old_dp, i));
+
+		if (ret)
+			return err_sys(err, -ret, "cannot take over the map \"%s\"",
+				       dp_map_name(i));
+	}
+	e->n_planes = dataplane_ctl(e->old_dp)->n_planes;
+	e->n_slices = dataplane_ctl(e->old_dp)->n_slices;
+	return 0;
+}
+
+static int size_maps(struct engine *e, const struct sizes *want, struct err *err)
+{
+	const struct {
+		enum dp_map map;
+		uint32_t entries;
+	} sized[] = {
+		{ DP_SLOTS, want->planes * EINAT_PORTS },
+		{ DP_USED, want->planes * EINAT_PORT_WORDS },
+		{ DP_AVAIL, want->slices * EINAT_PROTO_COUNT * EINAT_PORT_WORDS },
+		{ DP_BY_INTERNAL, want->bindings },
+		{ DP_SESSIONS, want->sessions },
+	};
+
+	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++) {
+		int ret = bpf_map__set_max_entries(skel_map(e, sized[i].map), sized[i].entries);
+
+		if (ret)
+			return err_sys(err, -ret, "cannot size the map \"%s\"",
+				       dp_map_name(sized[i].map));
+	}
+	e->n_planes = want->planes;
+	e->n_slices = want->slices;
+	return 0;
+}
+
+static int find_old(struct engine *e, struct err *err)
+{
+	uint32_t id;
+	int ret = attach_find(e->ifindex, &e->old, err);
+
+	if (ret || e->old.mode == ATTACHED_NONE)
+		return ret;
+	id = e->old.out_prog ? e->old.out_prog : e->old.in_prog;
+	ret = dataplane_open_prog(id, &e->old_dp, err);
+	if (ret == -EPROTO) {
+		log_warn("%s: %s; it is replaced and its bindings are lost", e->ifname, err->text);
+		return 0;
+	}
+	return ret;
+}
+
+static int load(struct engine *e, const struct link_info *link, const struct plan *plan,
+		struct err *err)
+{
+	struct sizes want = sizes_of(plan, link);
+	int fds[DP_MAP_COUNT];
+	int ret;
+
+	e->skel = einat_bpf__open();
+	if (!e->skel)
+		return err_sys(err, errno, "cannot read the built-in BPF object");
+	e->reuse = e->old_dp && fits(e->old_dp, &want);
+	ret = e->reuse ? reuse_maps(e, err) : size_maps(e, &want, err);
+	if (ret)
+		return ret;
+	e->skel->rodata->l2_len = link->ether ? 14 : 0;
+	e->skel->rodata->have_coarse_clock = probe_coarse_clock();
+	e->skel->rodata->n_planes = e->n_planes;
+	ret = einat_bpf__load(e->skel);
+	if (ret)
+		return probe_explain(-ret, err);
+	for (int i = 0; i < DP_MAP_COUNT; i++)
+		fds[i] = bpf_map__fd(skel_map(e, i));
+	ret = dataplane_open_fds(fds, &e->dp, err);
+	if (ret || e->reuse)
+		return ret;
+	*dataplane_ctl(e->dp) = (struct einat_ctl){ .abi = EINAT_ABI,
+						    .n_planes = e->n_planes,
+						    .n_slices = e->n_slices,
+						    .ifindex = (uint32_t)e->ifindex };
+	if (e->old_dp)
+		dataplane_ctl(e->dp)->flags = dataplane_ctl(e->old_dp)->flags;
+	return 0;
+}
+
+/* External addresses of a data plane that is taken over keep their number and planes. */
+static int inherit_ext(struct engine *e, struct err *err)
+{
+	struct einat_cfg cfg;
+	int ret;
+
+	if (!e->reuse)
+		return 0;
+	ret = dataplane_cfg(e->dp, &cfg);
+	if (ret)
+		return err_sys(err, -ret, "cannot read the configuration of the data plane");
+	memcpy(e->ext, cfg.ext, sizeof(e->ext));
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		if (e->ext[i].gen > e->last_gen)
+			e->last_gen = e->ext[i].gen;
+	return 0;
+}
+
+static int choose_mode(struct engine *e, const char *pin_dir, enum conf_attach attach,
+		       struct err *err)
+{
+	int ret = pin_prepare(pin_dir, e->ifname, e->pin, sizeof(e->pin), err);
+
+	if (attach == ATTACH_CLSACT) {
+		e->mode = ATTACHED_CLSACT;
+		return 0;
+	}
+	e->mode = ATTACHED_TCX;
+	if (!ret)
+		return 0;
+	/* A TCX link that is not pinned dies with the daemon, and the NAT with it. */
+	if (attach == ATTACH_TCX || (pin_dir && strcmp(pin_dir, PIN_DEFAULT_DIR)))
+		return ret;
+	log_info("%s: %s; attaching by clsact, which needs no pins", e->ifname, err->text);
+	e->mode = ATTACHED_CLSACT;
+	return 0;
+}
+
+int engine_open(const struct link_info *link, const struct plan *plan, const char *pin_dir,
+		enum conf_attach attach, struct engine **ret_engine, struct err *err)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int ret;
+
+	if (!e)
+		return err_sys(err, ENOMEM, "engine");
+	e->old.out_link = e->old.in_link = -1;
+	e->ifindex = link->ifindex;
+	snprintf(e->ifname, sizeof(e->ifname), "%s", link->name);
+	e->attach = attach;
+	ret = find_old(e, err);
+	if (!ret)
+		ret = choose_mode(e, pin_dir, attach, err);
+	if (!ret)
+		ret = load(e, link, plan, err);
+	if (!ret)
+		ret = inherit_ext(e, err);
+	if (ret) {
+		engine_close(e);
+		return ret;
+	}
+	*ret_engine = e;
+	return 0;
+}
+
+void engine_close(struct engine *e)
+{
+	if (!e)
+		return;
+	attachment_close(&e->old);
+	dataplane_close(e->old_dp);
+	dataplane_close(e->dp);
+	einat_bpf__destroy(e->skel);
+	free(e);
+}
+
+struct copy {
+	struct engine *e;
+	unsigned done, failed;
+};
+
+static int copy_binding(const struct binding *b, void *data)
+{
+	struct copy *c = data;
+	uint8_t flags = b->flags | (b->tcp_open ? SLOT_F_TCP_OPEN : 0);
+	int ret = engine_add_binding(c->e, b, flags);
+
+	if (!ret)
+		c->done++;
+	else if (ret != -EEXIST)
+		c->failed++;
+	return 0;
+}
+
+/* Larger maps: bindings move over before the programs are switched, late ones after. */
+static void copy_bindings(struct engine *e)
+{
+	struct copy c = { .e = e };
+
+	if (!e->old_dp || e->reuse)
+		return;
+	dataplane_foreach(e->old_dp, copy_binding, &c);
+	if (c.failed)
+		log_warn("%s: %u bindings could not be taken over", e->ifname, c.failed);
+	log_debug("%s: %u bindings copied to larger maps", e->ifname, c.done);
+}
+
+int engine_attach(struct engine *e, struct err *err)
+{
+	int out_fd = bpf_program__fd(e->skel->progs.einat_out);
+	int in_fd = bpf_program__fd(e->skel->progs.einat_in);
+	const char *pin = e->mode == ATTACHED_TCX ? e->pin : NULL;
+	bool made = false;
+	int ret;
+
+	copy_bindings(e);
+	ret = attach_add(e->ifindex, e->mode, pin, out_fd, in_fd, &e->old, &made, err);
+	if (ret == -EOPNOTSUPP && e->attach == ATTACH_AUTO && e->old.mode == ATTACHED_NONE) {
+		log_debug("%s: no TCX in this kernel, attaching by clsact", e->ifname);
+		e->mode = ATTACHED_CLSACT;
+		ret = attach_add(e->ifindex, e->mode, NULL, out_fd, in_fd, &e->old, &made, err);
+	}
+	if (ret) {
+		if (e->old.mode == ATTACHED_NONE)
+			pin_remove(e->pin);
+		return ret;
+	}
+	if (e->old.mode != ATTACHED_NONE)
+		e->mode = e->old.mode;
+	if (e->mode == ATTACHED_CLSACT)
+		pin_remove(e->pin);
+	if (made)
+		dataplane_ctl(e->dp)->flags |= CTL_F_MADE_CLSACT;
+	copy_bindings(e);
+	e->taken_over = e->old_dp != NULL;
+	dataplane_close(e->old_dp);
+	e->old_dp = NULL;
+	attachment_close(&e->old);
+	return 0;
+}
+
+int engine_detach(struct engine *e, struct err *err)
+{
+	bool made = dataplane_ctl(e->dp)->flags & CTL_F_MADE_CLSACT;
+	int ret = attach_del(e->ifindex, e->pin, made, err);
+
+	pin_remove(e->pin);
+	return ret;
+}
+
+int engine_attached(struct engine *e)
+{
+	struct attachment at;
+	int ret = attach_find(e->ifindex, &at, NULL);
+
+	if (ret)
+		return ret;
+	ret = at.mode != ATTACHED_NONE && at.out_prog && at.in_prog;
+	attachment_close(&at);
+	return ret;
+}
+
+const struct dataplane *engine_dataplane(const struct engine *e)
+{
+	return e->dp;
+}
+
+enum attach_mode engine_mode(const struct engine *e)
+{
+	return e->mode;
+}
+
+bool engine_taken_over(const struct engine *e)
+{
+	return e->taken_over;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Writes the plan into the maps: external addresses, ports, prefixes, static bindings. */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/einat.skel.h"
+#include "src/engine_impl.h"
+
+int engine_run_sweep(struct engine *e, struct einat_sweep *sweep)
+{
+	uint8_t in[64] = { 0 }, out[64] = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+	_Static_assert(sizeof(*sweep) <= sizeof(in), "sweep");
+	memcpy(in, sweep, sizeof(*sweep));
+	if (bpf_prog_test_run_opts(bpf_program__fd(e->skel->progs.einat_sweep), &opts))
+		return -errno;
+	memcpy(sweep, out, sizeof(*sweep));
+	return sweep->error;
+}
+
+static int sweep_plane(struct engine *e, unsigned plane, enum einat_sweep_op op, unsigned *live)
+{
+	const uint64_t *used = dataplane_used(e->dp, plane);
+
+	for (unsigned at = 0; used && at < EINAT_PORTS; at += SWEEP_MAX) {
+		struct einat_sweep s = { .op = op,
+					 .first = plane * EINAT_PORTS + at,
+					 .count = SWEEP_MAX };
+		uint64_t any = 0;
+		int ret;
+
+		for (unsigned w = at / 64; w < (at + SWEEP_MAX) / 64; w++)
+			any |= used[w];
+		if (!any)
+			continue;
+		ret = engine_run_sweep(e, &s);
+		if (ret)
+			return ret;
+		*live += s.live;
+	}
+	return 0;
+}
+
+int engine_sweep(struct engine *e, unsigned *ret_live, struct err *err)
+{
+	unsigned live = 0;
+
+	for (unsigned plane = 0; plane < e->n_planes; plane++) {
+		int ret = sweep_plane(e, plane, SWEEP_EXPIRED, &live);
+
+		if (ret)
+			return err_sys(err, -ret, "cannot sweep the data plane");
+	}
+	if (ret_live)
+		*ret_live = live;
+	return 0;
+}
+
+int engine_free_slot(struct engine *e, uint32_t slot, struct err *err)
+{
+	struct einat_sweep s = { .op = SWEEP_FORCE, .first = slot, .count = 1 };
+	int ret = engine_run_sweep(e, &s);
+
+	return ret ? err_sys(err, -ret, "cannot end a binding") : 0;
+}
+
+static int find_ext(const struct engine *e, const struct einat_addr *addr)
+{
+	for (int i = 0; i < EINAT_MAX_EXT; i++)
+		if (e->ext[i].gen && !memcmp(&e->ext[i].addr, addr, sizeof(*addr)))
+			return i;
+	return -1;
+}
+
+int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
+{
+	unsigned p = (unsigned)__builtin_ctz(b->proto);
+	struct einat_sweep s = { .op = SWEEP_ADD, .count = 1, .flags = flags, .age = b->idle };
+	struct einat_addr ext;
+	int i;
+
+	memcpy(&ext, &b->external, sizeof(ext));
+	i = find_ext(e, &ext);
+	if (i < 0 || e->ext[i].plane[p] == EINAT_NO_PLANE)
+		return -EADDRNOTAVAIL;
+	s.first = e->ext[i].plane[p] * EINAT_PORTS + b->eport;
+	memcpy(&s.ep.addr, &b->internal, sizeof(s.ep.addr));
+	s.ep.port = htons(b->iport);
+	s.ep.proto = (uint8_t)p;
+	return engine_run_sweep(e, &s);
+}
+
+static bool plane_taken(const struct engine *e, unsigned plane)
+{
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		for (unsigned p = 0; e->ext[i].gen && p < EINAT_PROTO_COUNT; p++)
+			if (e->ext[i].plane[p] == plane)
+				return true;
+	return false;
+}
+
+static unsigned free_plane(struct engine *e)
+{
+	unsigned plane = 0;
+
+	while (plane < e->n_planes && plane_taken(e, plane))
+		plane++;
+	return plane < e->n_planes ? plane : EINAT_NO_PLANE;
+}
+
+/* An address that went away keeps its bindings in case it returns, until room is needed. */
+static bool drop_parked(struct engine *e)
+{
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		if (e->ext[i].gen && !e->active[i]) {
+			unsigned live = 0;
+
+			for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++)
+				sweep_plane(e, e->ext[i].plane[p], SWEEP_FORCE, &live);
+			e->ext[i].gen = 0;
+			return true;
+		}
+	return false;
+}
+
+static int give_planes(struct engine *e, struct einat_ext *x, unsigned protos, struct err *err)
+{
+	for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++) {
+		if (!(protos & 1u << p) || x->plane[p] != EINAT_NO_PLANE)
+			continue;
+		do
+			x->plane[p] = (uint16_t)free_plane(e);
+		while (x->plane[p] == EINAT_NO_PLANE && drop_parked(e));
+		if (x->plane[p] == EINAT_NO_PLANE)
+			return err_set(err, ENOSPC,
+				       "%s has more external addresses than at the "
+				       "start; restart einat to serve them all",
+				       e->ifname);
+	}
+	return 0;
+}
+
+static int new_ext(struct engine *e, const struct einat_addr *addr, struct err *err)
+{
+	for (;;) {
+		for (int i = 0; i < EINAT_MAX_EXT; i++) {
+			if (e->ext[i].gen)
+				continue;
+			e->ext[i] = (struct einat_ext){ .addr = *addr };
+			for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++)
+				e->ext[i].plane[p] = EINAT_NO_PLANE;
+			if (!++e->last_gen)
+				e->last_gen = 1;
+			e->ext[i].gen = e->last_gen;
+			return i;
+		}
+		if (!drop_parked(e))
+			return err_set(err, ENOSPC, "%s: more than %d external addresses",
+				       e->ifname, EINAT_MAX_EXT);
+	}
+}
+
+static int number_addresses(struct engine *e, const struct plan *plan, const struct link_info *link,
+			    struct err *err)
+{
+	int ret = 0;
+
+	memset(e->active, 0, sizeof(e->active));
+	for (size_t i = 0; i < link->n_addr; i++) {
+		struct einat_addr addr;
+		int at;
+
+		memcpy(&addr, &link->addr[i], sizeof(addr));
+		at = find_ext(e, &addr);
+		if (at >= 0)
+			e->active[at] = true;
+	}
+	for (size_t i = 0; i < link->n_addr && !ret; i++) {
+		struct einat_addr addr;
+		int at;
+
+		memcpy(&addr, &link->addr[i], sizeof(addr));
+		at = find_ext(e, &addr);
+		if (at < 0)
+			at = new_ext(e, &addr, err);
+		if (at < 0)
+			return at;
+		e->active[at] = true;
+		ret = give_planes(e, &e->ext[at], plan->nft.kept_protos, err);
+	}
+	return ret;
+}
+
+/* The data plane wants active addresses in front: n_ext bounds its loop. */
+static void fill_ext(const struct engine *e, struct einat_cfg *cfg)
+{
+	cfg->n_ext = 0;
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++) {
+		cfg->ext[i] = (struct einat_ext){ 0 };
+		if (e->active[i]) {
+			cfg->ext[i] = e->ext[i];
+			cfg->n_ext = i + 1;
+		}
+	}
+}
+
+static int write_cfg(struct engine *e, const struct plan *plan, struct err *err)
+{
+	struct einat_ctl *ctl = dataplane_ctl(e->dp);
+	struct einat_cfg cfg = plan->cfg;
+	uint32_t idle = !(ctl->active & 1);
+
+	fill_ext(e, &cfg);
+	if (bpf_map_update_elem(dataplane_fd(e->dp, DP_CFG), &idle, &cfg, BPF_ANY))
+		return err_sys(err, errno, "cannot write the data plane's configuration");
+	__atomic_store_n(&ctl->active, idle, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void ports_to_words(const struct port_set *s, uint64_t words[EINAT_PORT_WORDS])
+{
+	memset(words, 0, EINAT_PORT_WORDS * sizeof(*words));
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned p = s->r[i].lo; p <= s->r[i].hi; p++)
+			words[p / 64] |= 1ULL << (p % 64);
+}
+
+static void write_avail(struct engine *e, const struct plan *plan)
+{
+	uint64_t words[EINAT_PORT_WORDS];
+
+	for (unsigned s = 0; s < e->n_slices; s++)
+		for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++) {
+			uint64_t *to = dataplane_avail(e->dp, s, p);
+			static const struct port_set none;
+
+			ports_to_words(s < plan->nft.n_slices ? &plan->avail[s][p] : &none, words);
+			for (size_t i = 0; i < plan->n_statics; i++)
+				if (plan->statics[i].proto == 1u << p)
+					words[plan->statics[i].port / 64] &=
+						~(1ULL << (plan->statics[i].port % 64));
+			for (unsigned w = 0; w < EINAT_PORT_WORDS; w++)
+				if (to[w] != words[w])
+					__atomic_store_n(&to[w], words[w], __ATOMIC_RELAXED);
+		}
+}
+
+static struct einat_lpm_key lpm_key(const struct net_prefix *p)
+{
+	struct einat_lpm_key key = { .prefixlen = p->len };
+
+	memcpy(&key.addr, &p->addr, sizeof(key.addr));
+	return key;
+}
+
+static bool lpm_wanted(const struct einat_lpm_key *key, const struct plan_lpm *lpm, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct einat_lpm_key k = lpm_key(&lpm[i].prefix);
+
+		if (!memcmp(&k, key, sizeof(k)))
+			return true;
+	}
+	return false;
+}
+
+static int write_lpm(struct engine *e, enum dp_map map, const struct plan_lpm *lpm, size_t n,
+		     struct err *err)
+{
+	int fd = dataplane_fd(e->dp, map);
+	struct einat_lpm_key key, next;
+	bool more;
+
+	for (size_t i = 0; i < n; i++) {
+		key = lpm_key(&lpm[i].prefix);
+		if (bpf_map_update_elem(fd, &key, &lpm[i].slices, BPF_ANY))
+			return err_sys(err, errno, "cannot write the list \"%s\"",
+				       dp_map_name(map));
+	}
+	more = !bpf_map_get_next_key(fd, NULL, &next);
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (!lpm_wanted(&key, lpm, n))
+			bpf_map_delete_elem(fd, &key);
+	}
+	return 0;
+}
+
+static bool static_same(const struct plan_static *s, const struct binding *b)
+{
+	return s->proto == b->proto && s->port == b->eport && s->to_port == b->iport &&
+	       net_addr_eq(&s->to, &b->internal);
+}
+
+struct statics {
+	struct engine *e;
+	const struct plan *plan;
+};
+
+/* Ends static bindings that are no longer wanted and dynamic ones that stand in the way. */
+static int clear_statics(const struct binding *b, void *data)
+{
+	const struct statics *st = data;
+	bool wanted = false, in_way = false;
+
+	for (size_t i = 0; i < st->plan->n_statics; i++) {
+		const struct plan_static *s = &st->plan->statics[i];
+
+		wanted |= static_same(s, b);
+		in_way |= s->proto == b->proto &&
+			  (s->port == b->eport ||
+			   (s->to_port == b->iport && net_addr_eq(&s->to, &b->internal)));
+	}
+	if (b->is_static ? wanted : !in_way)
+		return 0;
+	return engine_free_slot(st->e, b->slot, NULL);
+}
+
+static int write_statics(struct engine *e, const struct plan *plan, const struct link_info *link,
+			 struct err *err)
+{
+	struct statics st = { e, plan };
+	int ret = dataplane_foreach(e->dp, clear_statics, &st);
+
+	if (ret)
+		return err_sys(err, -ret, "cannot end bindings in the way of static ones");
+	for (size_t i = 0; i < plan->n_statics && link->n_addr; i++) {
+		const struct plan_static *s = &plan->statics[i];
+		struct binding b = { .proto = s->proto,
+				     .internal = s->to,
+				     .external = link->addr[0],
+				     .iport = s->to_port,
+				     .eport = s->port };
+
+		ret = engine_add_binding(e, &b, SLOT_F_STATIC);
+		if (ret && ret != -EEXIST)
+			return err_sys(err, -ret, "cannot make the static binding of port %u",
+				       s->port);
+	}
+	return 0;
+}
+
+int engine_configure(struct engine *e, const struct plan *plan, const struct link_info *link,
+		     struct err *err)
+{
+	int ret = number_addresses(e, plan, link, err);
+
+	if (!ret)
+		ret = write_lpm(e, DP_SRC, plan->src, plan->n_src, err);
+	if (!ret)
+		ret = write_lpm(e, DP_EXDST, plan->exdst, plan->n_exdst, err);
+	if (ret)
+		return ret;
+	write_avail(e, plan);
+	ret = write_cfg(e, plan, err);
+	return ret ? ret : write_statics(e, plan, link, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the engine share; for engine*.c alone. */
+#ifndef EINAT_ENGINE_IMPL_H
+#define EINAT_ENGINE_IMPL_H
+
+#include <limits.h>
+
+#include "src/engine.h"
+
+struct einat_bpf;
+
+struct engine {
+	struct einat_bpf *skel;
+	struct dataplane *dp;
+	struct dataplane *old_dp; /* until attached: the data plane that is taken over */
+	struct attachment old;
+	bool reuse; /* old_dp's maps are used as they are */
+	bool taken_over;
+	int ifindex;
+	char ifname[16];
+	char pin[PATH_MAX];
+	enum conf_attach attach;
+	enum attach_mode mode;
+	uint32_t n_planes, n_slices;
+	/* Every address that still has planes; parked ones (not on the link now) included. */
+	struct einat_ext ext[EINAT_MAX_EXT];
+	bool active[EINAT_MAX_EXT];
+	uint16_t last_gen;
+};
+
+/** engine_add_binding() - make binding @b in the data plane; its slot is found by its external
+ * address. -EEXIST if the port or the internal endpoint has a binding already. */
+int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags);
+int engine_run_sweep(struct engine *e, struct einat_sweep *sweep);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/flows.h"
+#include "src/route.h"
+
+struct collected {
+	struct ct_flow *flow;
+	size_t n;
+};
+
+static int collect(const struct ct_flow *flow, void *data)
+{
+	struct collected *c = data;
+	struct ct_flow *grown;
+
+	/* only what conntrack left un-NATed can be a claimed flow */
+	if (flow->dying || !net_addr_eq(&flow->src, &flow->rdst) ||
+	    !net_addr_eq(&flow->dst, &flow->rsrc) || flow->sport != flow->rdport)
+		return 0;
+	if ((c->n & (c->n - 1)) == 0) { /* at powers of two */
+		grown = realloc(c->flow, (c->n ? c->n * 2 : 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		c->flow = grown;
+	}
+	c->flow[c->n++] = *flow;
+	return 0;
+}
+
+static bool is_external(const struct link_info *link, const struct net_addr *a)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_eq(&link->addr[i], a))
+			return true;
+	return false;
+}
+
+static int bound_flows(struct ct *ct, const struct link_info *link, struct collected *ret_c,
+		       struct net_list *ret_onlink, struct err *err)
+{
+	int ret = ct_dump(ct, collect, ret_c, err);
+
+	return ret ? ret : link_onlink(link->ifindex, ret_onlink, err);
+}
+
+static bool leaves_on(const struct ct_flow *f, const struct net_list *onlink,
+		      const struct link_info *link)
+{
+	return !net_list_contains(onlink, &f->dst) && !is_external(link, &f->src);
+}
+
+int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      struct err *err)
+{
+	struct collected c = { 0 };
+	struct net_list onlink = { 0 };
+	struct binding b;
+	int n = 0;
+	int ret = bound_flows(ct, link, &c, &onlink, err);
+
+	for (size_t i = 0; i < c.n && !ret; i++)
+		if (leaves_on(&c.flow[i], &onlink, link) &&
+		    !dataplane_find(dp, c.flow[i].proto, &c.flow[i].src, c.flow[i].sport, &b) &&
+		    !ct_del(ct, &c.flow[i], NULL))
+			n++;
+	free(c.flow);
+	net_list_free(&onlink);
+	return ret ? ret : n;
+}
+
+static bool in_slices(const struct plan *plan, const struct ct_flow *f)
+{
+	for (size_t i = 0; i < plan->cfg.n_slices; i++)
+		if (plan->cfg.slices[i].protos & f->proto &&
+		    net_list_contains(&plan->nft.slices[i].internal, &f->src) &&
+		    !net_list_contains(&plan->nft.slices[i].not_internal, &f->src))
+			return true;
+	return false;
+}
+
+int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
+		      const struct link_info *link, unsigned protos, struct err *err)
+{
+	struct collected c = { 0 };
+	struct route_query *rq = NULL;
+	struct binding b;
+	int n = 0;
+	int ret = ct_dump(ct, collect, &c, err);
+
+	if (!ret)
+		ret = route_query_open(&rq, err);
+	for (size_t i = 0; i < c.n && !ret; i++) {
+		const struct ct_flow *f = &c.flow[i];
+
+		if (f->proto & protos && in_slices(plan, f) && !is_external(link, &f->src) &&
+		    dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
+		    route_oif(rq, &f->dst) == link->ifindex && !ct_del(ct, f, NULL))
+			n++;
+	}
+	route_query_close(rq);
+	free(c.flow);
+	return ret ? ret : n;
+}
+
+int flows_hand_back(struct ct *ct, struct engine *e, const struct link_info *link, struct err *err)
+{
+	const struct dataplane *dp = engine_dataplane(e);
+	struct collected c = { 0 };
+	struct net_list onlink = { 0 };
+	struct binding b;
+	int n = 0;
+	int ret = bound_flows(ct, link, &c, &onlink, err);
+
+	for (size_t i = 0; i < c.n && !ret; i++) {
+		const struct ct_flow *f = &c.flow[i];
+
+		if (!leaves_on(f, &onlink, link) ||
+		    dataplane_find(dp, f->proto, &f->src, f->sport, &b))
+			continue;
+		if (!ct_replace_snat(ct, f, &b.external, b.eport, NULL))
+			n++;
+	}
+	free(c.flow);
+	net_list_free(&onlink);
+	return ret ? ret : n;
+}

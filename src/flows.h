@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Conntrack entries of claimed flows. The claim leaves them un-NATed in conntrack, so whenever
+ * einat stops translating them they must be deleted (the next packet is then masqueraded) or
+ * handed back, else they would leave with an internal source.
+ */
+#ifndef EINAT_FLOWS_H
+#define EINAT_FLOWS_H
+
+#include "src/conntrack.h"
+#include "src/dataplane.h"
+#include "src/engine.h"
+#include "src/link.h"
+#include "src/plan.h"
+
+/** flows_purge_bound() - delete the entries of flows that have a binding. Returns how many. */
+int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      struct err *err);
+/**
+ * flows_purge_stray() - delete un-NATed entries towards @link from sources of the plan's slices
+ * that have no binding, for @protos (PROTO_ mask) only. Returns how many.
+ */
+int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
+		      const struct link_info *link, unsigned protos, struct err *err);
+/**
+ * flows_hand_back() - turn bindings into masqueraded flows: each entry of a claimed flow is made
+ * again with source NAT to the binding's external address and port. Returns how many.
+ */
+int flows_hand_back(struct ct *ct, struct engine *e, const struct link_info *link, struct err *err);
+
+#endif

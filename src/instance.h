@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One external interface while einat runs on it: start, follow what changes, stop. */
+#ifndef EINAT_INSTANCE_H
+#define EINAT_INSTANCE_H
+
+#include <jansson.h>
+
+#include "src/config.h"
+
+struct instance;
+
+/**
+ * instance_start() - all or nothing: on failure every step that was done is undone, unless a
+ * data plane of an earlier einat was found working: that one is left in charge.
+ * @conf and @cif are borrowed until instance_free().
+ */
+int instance_start(const struct conf *conf, const struct conf_if *cif, struct instance **ret_inst,
+		   struct err *err);
+/** instance_stop() - hand back, then remove all that was written. */
+int instance_stop(struct instance *inst, struct err *err);
+/** instance_free() - frees memory; what is written stays in force. */
+void instance_free(struct instance *inst);
+
+const char *instance_name(const struct instance *inst);
+int instance_events_fd(const struct instance *inst); /* conntrack events */
+void instance_on_conntrack(struct instance *inst);
+void instance_on_link(struct instance *inst, int events); /* LINK_EV_ mask */
+void instance_on_rules(struct instance *inst); /* nftables changed */
+void instance_tick(struct instance *inst); /* every INSTANCE_TICK_MS */
+#define INSTANCE_TICK_MS 250
+
+json_t *instance_status(const struct instance *inst);
+json_t *instance_bindings(const struct instance *inst);
+json_t *instance_stats(const struct instance *inst);
+
+/** instance_remove() - what instance_stop() does, for an interface on which no einat runs. */
+int instance_remove(const struct conf *conf, const char *ifname, struct err *err);
+/** instance_plan() - print what would be written; changes nothing. */
+int instance_plan(const struct conf_if *cif, struct err *err);
+
+#endif

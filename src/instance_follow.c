@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Follows what changes while einat runs: the link, port owners, others' rules, fill level. */
+#include <errno.h>
+#include <string.h>
+
+#include "src/flows.h"
+#include "src/instance_impl.h"
+#include "src/log.h"
+
+/* Fill of the slice, in percent, at which the claim is suspended and resumed. */
+#define HIGH_WATER 90
+#define LOW_WATER  80
+
+int instance_events_fd(const struct instance *inst)
+{
+	return ct_events_fd(inst->ct);
+}
+
+void instance_on_conntrack(struct instance *inst)
+{
+	if (ct_events_drain(inst->ct) == -ENOBUFS)
+		inst->ct_lost = true;
+}
+
+void instance_on_rules(struct instance *inst)
+{
+	inst->rules_due = true;
+	inst->rules_ours = true;
+}
+
+static void try_apply(struct instance *inst, const char *why)
+{
+	struct err err;
+
+	if (!inst->engine)
+		return;
+	inst->retry = instance_apply(inst, &err);
+	if (inst->retry)
+		log_error("%s: after %s: %s; trying again", inst->cif->name, why, err.text);
+	else
+		log_debug("%s: applied after %s", inst->cif->name, why);
+}
+
+/*
+ * The interface is gone. The claim matches its old index, so a new interface of this name falls
+ * to masquerade; entries of claimed flows must not live on, they would leave un-NATed there.
+ */
+static void link_gone(struct instance *inst)
+{
+	struct err err;
+
+	if (inst->engine) {
+		if (flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &err) <
+		    0)
+			log_error("%s: %s", inst->cif->name, err.text);
+		engine_close(inst->engine);
+		inst->engine = NULL;
+	}
+	if (inst->cif->n_hairpin_ifs && hairpin_remove(inst->cif->name, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	log_warn("%s: the interface is gone; masquerade serves a new one of this name until einat "
+		 "is attached to it",
+		 inst->cif->name);
+}
+
+static void log_addresses(const struct instance *inst)
+{
+	char buf[NET_ADDR_STRLEN];
+
+	for (size_t i = 0; i < inst->link.n_addr; i++)
+		log_info("%s: external address %s", inst->cif->name,
+			 net_addr_format(&inst->link.addr[i], buf));
+	if (!inst->link.n_addr)
+		log_warn("%s: no external address", inst->cif->name);
+}
+
+static void link_back(struct instance *inst)
+{
+	struct err err = { "" };
+	int ret = instance_reopen(inst, &err);
+
+	inst->retry = ret != 0;
+	if (ret)
+		log_error("%s: cannot attach to the new interface: %s; masquerade serves all, "
+			  "trying again",
+			  inst->cif->name, err.text);
+	else
+		log_info("%s: attached to the new interface, index %d", inst->cif->name,
+			 inst->link.ifindex);
+}
+
+static void link_changed(struct instance *inst, const struct link_info *now)
+{
+	bool same = now->ifindex == inst->link.ifindex;
+
+	if (!same && inst->link.ifindex)
+		link_gone(inst);
+	inst->link = *now;
+	if (!now->ifindex)
+		return;
+	log_addresses(inst);
+	if (!same) {
+		link_back(inst);
+		return;
+	}
+	if (inst->engine && observe_flows(now, inst->ct, inst->owners, NULL))
+		inst->ct_lost = true;
+	try_apply(inst, "a change of the link");
+}
+
+static void check_attached(struct instance *inst)
+{
+	struct err err = { "" };
+
+	if (!inst->engine || engine_attached(inst->engine))
+		return;
+	log_warn("%s: another program took einat off the interface; attaching again",
+		 inst->cif->name);
+	if (engine_attach(inst->engine, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+}
+
+void instance_on_link(struct instance *inst, int events)
+{
+	struct link_info now;
+	struct err err;
+
+	if (events & LINK_EV_LINK) {
+		if (link_read(inst->cif->name, &now, &err))
+			log_error("%s: %s", inst->cif->name, err.text);
+		else if (!link_info_eq(&now, &inst->link))
+			link_changed(inst, &now);
+	}
+	if (events & LINK_EV_TC)
+		check_attached(inst);
+	if (events & LINK_EV_RULE && inst->plan && inst->engine && inst->cif->n_hairpin_ifs &&
+	    inst->link.n_addr && hairpin_check(&inst->plan->hairpin, NULL) == 0)
+		try_apply(inst, "the removal of hairpin rules");
+}
+
+/* Percent of one protocol's ports, over all slices and addresses, that are in use. */
+static unsigned fill_of(const struct instance *inst, unsigned proto)
+{
+	const struct dataplane *dp = engine_dataplane(inst->engine);
+	struct einat_cfg cfg;
+	unsigned used = 0, room = 0;
+
+	if (dataplane_cfg(dp, &cfg))
+		return 0;
+	for (unsigned e = 0; e < EINAT_MAX_EXT; e++) {
+		const uint64_t *bits =
+			cfg.ext[e].gen ? dataplane_used(dp, cfg.ext[e].plane[proto]) : NULL;
+
+		for (unsigned s = 0; bits && s < cfg.n_slices; s++) {
+			const uint64_t *avail = dataplane_avail(dp, s, proto);
+
+			for (unsigned w = 0; w < EINAT_PORT_WORDS; w++) {
+				used += (unsigned)__builtin_popcountll(avail[w] & bits[w]);
+				room += (unsigned)__builtin_popcountll(avail[w]);
+			}
+		}
+	}
+	return room ? used * 100 / room : 0;
+}
+
+bool instance_watermarks(struct instance *inst)
+{
+	bool changed = false;
+
+	if (inst->cif->refuse_when_full)
+		return false;
+	for (unsigned p = 0; p < PROTO_COUNT; p++) {
+		unsigned fill;
+
+		if (!(inst->plan->nft.kept_protos & 1u << p))
+			continue;
+		fill = fill_of(inst, p);
+		if (inst->suspended[p] ? fill >= LOW_WATER : fill < HIGH_WATER)
+			continue;
+		inst->suspended[p] = !inst->suspended[p];
+		changed = true;
+		if (inst->suspended[p])
+			log_warn("%s: %u%% of the slice's %s ports are in use; new flows go to "
+				 "masquerade until it is below %d%%",
+				 inst->cif->name, fill, proto_name(1u << p), LOW_WATER);
+		else
+			log_info("%s: the slice takes new %s flows again", inst->cif->name,
+				 proto_name(1u << p));
+	}
+	return changed;
+}
+
+/* Flows that were claimed while the slice filled up have no binding: masquerade them now. */
+static void purge_suspended(struct instance *inst)
+{
+	unsigned protos = 0;
+	struct err err;
+
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		protos |= inst->suspended[p] ? 1u << p : 0;
+	if (protos && flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan,
+					&inst->link, protos, &err) < 0)
+		log_error("%s: %s", inst->cif->name, err.text);
+}
+
+static void reread_rules(struct instance *inst)
+{
+	struct foreign *f = NULL;
+	struct err err;
+
+	inst->rules_due = false;
+	if (observe_foreign(inst->cif, inst->owners, &f, &err)) {
+		log_error("%s: %s", inst->cif->name, err.text);
+		inst->rules_due = true;
+		return;
+	}
+	foreign_free(inst->foreign);
+	inst->foreign = f;
+	try_apply(inst, "a change of the rules");
+}
+
+/* `nft flush ruleset`, a firewall's reload: without the claim, bindings would be masqueraded. */
+static void check_table(struct instance *inst)
+{
+	inst->rules_ours = false;
+	if (inst->engine && nft_table_exists(inst->cif->name, NULL) == 0) {
+		log_warn("%s: einat's nftables table was deleted; writing it again",
+			 inst->cif->name);
+		try_apply(inst, "the loss of its table");
+	}
+}
+
+static void resync_flows(struct instance *inst)
+{
+	struct err err;
+
+	if (observe_flows(&inst->link, inst->ct, inst->owners, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	else
+		inst->ct_lost = false;
+}
+
+void instance_tick(struct instance *inst)
+{
+	const unsigned second = 1000 / INSTANCE_TICK_MS;
+	struct err err;
+
+	inst->ticks++;
+	if (inst->retry && inst->ticks % second == 0 && inst->link.ifindex) {
+		if (inst->engine)
+			try_apply(inst, "an earlier failure");
+		else
+			link_back(inst);
+	}
+	if (!inst->engine)
+		return;
+	if (inst->rules_ours)
+		check_table(inst);
+	/* iptables-legacy announces nothing */
+	if (inst->rules_due || inst->ticks % (10 * second) == 0)
+		reread_rules(inst);
+	if (inst->ct_lost || inst->ticks % (60 * second) == 0)
+		resync_flows(inst);
+	if (inst->ticks % (2 * second) == 0 && observe_sockets(&inst->link, inst->owners, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	if (inst->ticks % second == 0 && engine_sweep(inst->engine, NULL, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	if (instance_watermarks(inst)) {
+		try_apply(inst, "a change of the fill level");
+		purge_suspended(inst);
+	} else if (inst->owners_seen != owners_generation(inst->owners)) {
+		try_apply(inst, "a change of port owners");
+	}
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/instance_impl.h"
+#include "src/report.h"
+
+static const struct dataplane *dataplane_of(const struct instance *inst)
+{
+	return inst->engine ? engine_dataplane(inst->engine) : NULL;
+}
+
+json_t *instance_bindings(const struct instance *inst)
+{
+	return report_bindings(inst->cif->name, dataplane_of(inst));
+}
+
+json_t *instance_stats(const struct instance *inst)
+{
+	return report_stats(inst->cif->name, dataplane_of(inst));
+}
+
+static json_t *addresses(const struct link_info *link)
+{
+	json_t *list = json_array();
+	char buf[NET_ADDR_STRLEN];
+
+	for (size_t i = 0; i < link->n_addr; i++)
+		json_array_append_new(list, json_string(net_addr_format(&link->addr[i], buf)));
+	return list;
+}
+
+static json_t *slices(const struct conf_if *cif)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < cif->n_slices; i++) {
+		json_t *protos = json_array();
+		char *ports = port_set_format(&cif->slices[i].ports);
+
+		for (unsigned p = 0; p < PROTO_COUNT; p++)
+			if (cif->slices[i].protos & 1u << p)
+				json_array_append_new(protos, json_string(proto_name(1u << p)));
+		json_array_append_new(list, json_pack("{s:o, s:s}", "proto", protos, "ports",
+						      ports ? ports : ""));
+		free(ports);
+	}
+	return list;
+}
+
+static json_t *strings(char *const *s, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(s[i]));
+	return list;
+}
+
+static const char *rest_name(const struct plan *plan)
+{
+	switch (plan->nft.rest) {
+	case NFT_REST_OWN:
+		return "own";
+	case NFT_REST_GUARD:
+		return "guard";
+	case NFT_REST_NONE:
+		return "none";
+	}
+	return "?";
+}
+
+/* active: every protocol of the slices; absent: no interface or no table of ours. */
+static const char *claim_state(const struct instance *inst)
+{
+	unsigned wanted = 0, claimed = 0;
+
+	if (!inst->engine || !inst->plan)
+		return "absent";
+	for (size_t i = 0; i < inst->cif->n_slices; i++) {
+		wanted |= inst->cif->slices[i].protos;
+		claimed |= inst->plan->nft.slices[i].protos;
+	}
+	return claimed == wanted ? "active" : claimed ? "partly suspended" : "suspended";
+}
+
+static int count_binding(const struct binding *b, void *data)
+{
+	(void)b;
+	++*(unsigned *)data;
+	return 0;
+}
+
+json_t *instance_status(const struct instance *inst)
+{
+	const struct plan *plan = inst->plan;
+	const struct engine *e = inst->engine;
+	unsigned n = 0;
+
+	if (e)
+		dataplane_foreach(engine_dataplane(e), count_binding, &n);
+	return json_pack(
+		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o}", "interface",
+		inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex", inst->link.ifindex,
+		"attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
+		addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
+		claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif), "hairpin",
+		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
+		plan ? strings(plan->warnings, plan->n_warnings) : json_array());
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/config.h"
+#include "src/daemon.h"
+#include "src/instance.h"
+#include "src/log.h"
+#include "src/probe.h"
+#include "src/show.h"
+
+#define EXIT_USAGE 64
+
+static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[1024];
+	size_t n;
+
+	/* what fails is said by the caller, in the words of people; this is for the curious */
+	(void)level;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	n = strlen(line);
+	if (n && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+static int fail(const struct err *err)
+{
+	log_error("%s", err->text);
+	return 1;
+}
+
+static int cmd_plan(const struct conf *conf)
+{
+	struct err err = { "" };
+
+	for (size_t i = 0; i < conf->n_ifs; i++)
+		if (instance_plan(&conf->ifs[i], &err))
+			return fail(&err);
+	return 0;
+}
+
+static int cmd_stop(const struct conf *conf)
+{
+	struct err err = { "" };
+	int code = 0;
+
+	for (size_t i = 0; i < conf->n_ifs; i++)
+		if (show_stop(conf, conf->ifs[i].name, &err))
+			code = fail(&err);
+	return code;
+}
+
+static int dispatch(const struct conf *conf)
+{
+	struct err err = { "" };
+
+	switch (conf->command) {
+	case CMD_HELP:
+		return 0;
+	case CMD_RUN:
+	case CMD_PLAN:
+	case CMD_STOP:
+	case CMD_STATUS:
+	case CMD_BINDINGS:
+	case CMD_STATS:
+		if (probe_caps(&err))
+			return fail(&err);
+		break;
+	case CMD_CHECK:
+		break;
+	}
+	switch (conf->command) {
+	case CMD_RUN:
+		return daemon_run(conf);
+	case CMD_PLAN:
+		return cmd_plan(conf);
+	case CMD_STOP:
+		return cmd_stop(conf);
+	case CMD_STATUS:
+	case CMD_BINDINGS:
+	case CMD_STATS:
+		return show(conf, &err) ? fail(&err) : 0;
+	case CMD_HELP:
+	case CMD_CHECK:
+		break;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct conf *conf = NULL;
+	struct err err = { "" };
+	int ret = conf_parse(argc, argv, &conf, &err);
+	int code;
+
+	if (ret) {
+		log_error("%s", err.text);
+		return ret == -EINVAL ? EXIT_USAGE : 1;
+	}
+	log_set_level((enum log_level)conf->log_level);
+	libbpf_set_print(libbpf_log);
+	code = dispatch(conf);
+	conf_free(conf);
+	return code;
+}

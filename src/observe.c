@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/observe.h"
+
+/*
+ * A DNAT rule that names no port at all (a "DMZ host") takes what nobody else wants: replies to
+ * masqueraded flows come before it, and so do bindings. Any other owns its ports.
+ */
+static bool names_ports(const struct foreign_dnat *d)
+{
+	return port_set_count(&d->ports) < 65535;
+}
+
+static int set_dnat(const struct foreign *f, struct owners *owners)
+{
+	int ret = 0;
+
+	for (unsigned proto = 0; proto < PROTO_COUNT && !ret; proto++) {
+		struct port_set ports = { 0 };
+
+		for (size_t i = 0; i < f->n_dnat && !ret; i++)
+			if (f->dnat[i].protos & 1u << proto && names_ports(&f->dnat[i]))
+				ret = port_set_union(&ports, &f->dnat[i].ports);
+		if (!ret)
+			ret = owners_set(owners, OWNER_DNAT, proto, &ports);
+		port_set_free(&ports);
+	}
+	return ret;
+}
+
+int observe_foreign(const struct conf_if *cif, struct owners *owners, struct foreign **ret_foreign,
+		    struct err *err)
+{
+	struct foreign *f = NULL;
+	int ret = foreign_read(cif->name, cif->inbound_mark.value, cif->inbound_mark.mask, &f, err);
+
+	if (ret)
+		return ret;
+	ret = set_dnat(f, owners);
+	if (ret) {
+		foreign_free(f);
+		return err_sys(err, -ret, "cannot note the ports of DNAT rules");
+	}
+	*ret_foreign = f;
+	return 0;
+}
+
+int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err)
+{
+	struct port_set ports[PROTO_COUNT] = { 0 };
+	int ret = sockets_read(link->addr, link->n_addr, ports, err);
+
+	for (unsigned proto = 0; proto < PROTO_COUNT; proto++) {
+		if (!ret && owners_set(owners, OWNER_SOCKET, proto, &ports[proto]))
+			ret = err_sys(err, ENOMEM, "cannot note the ports of local sockets");
+		port_set_free(&ports[proto]);
+	}
+	return ret;
+}
+
+struct flows {
+	const struct link_info *link;
+	struct owners *owners;
+};
+
+static int note_flow(const struct ct_flow *flow, void *data)
+{
+	const struct flows *f = data;
+	int ret =
+		flow->dying ? 0 : owners_flow_add(f->owners, flow, f->link->addr, f->link->n_addr);
+
+	return ret < 0 ? ret : 0;
+}
+
+int observe_flows(const struct link_info *link, struct ct *ct, struct owners *owners,
+		  struct err *err)
+{
+	struct flows f = { link, owners };
+	int ret;
+
+	owners_resync_begin(owners);
+	ret = ct_dump(ct, note_flow, &f, err);
+	if (!ret)
+		owners_resync_end(owners);
+	return ret;
+}
+
+static int note_bound(const struct binding *b, void *data)
+{
+	struct port_set *bound = data;
+
+	return port_set_add(&bound[__builtin_ctz(b->proto)], b->eport, b->eport);
+}
+
+int observe_bound(const struct dataplane *dp, struct port_set ret_bound[PROTO_COUNT])
+{
+	return dataplane_foreach(dp, note_bound, ret_bound);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plan: from what the user asked for and what was observed to what is to be written. */
+#ifndef EINAT_PLAN_H
+#define EINAT_PLAN_H
+
+#include "bpf/abi.h"
+#include "hairpin/hairpin.h"
+#include "nft/foreign.h"
+#include "nft/table.h"
+#include "src/config.h"
+#include "src/link.h"
+#include "src/owners.h"
+
+/* What the plan is made from; all borrowed. */
+struct observed {
+	const struct link_info *link;
+	const struct foreign *foreign;
+	struct owners *owners;
+	const struct port_set *bound; /* [PROTO_COUNT]: ports with live bindings */
+	const bool *suspended; /* [PROTO_COUNT]: slice full, not claimed now */
+};
+
+struct plan_lpm {
+	struct net_prefix prefix;
+	uint32_t slices;
+};
+
+struct plan_static {
+	unsigned proto;
+	struct net_addr to;
+	uint16_t port, to_port;
+};
+
+struct plan {
+	struct nft_spec nft;
+	struct hairpin_spec hairpin;
+	struct einat_cfg cfg; /* all but ext[], which the engine numbers */
+	struct port_set avail[EINAT_MAX_SLICES][PROTO_COUNT];
+	struct plan_lpm *src, *exdst;
+	size_t n_src, n_exdst;
+	struct plan_static *statics;
+	size_t n_statics;
+	struct net_list foreign_subnets; /* left to the rest since a foreign rule names them */
+	char **warnings;
+	size_t n_warnings;
+};
+
+int plan_build(const struct conf_if *conf, const struct observed *obs, struct plan **ret_plan,
+	       struct err *err);
+void plan_free(struct plan *p);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef EINAT_ROUTE_H
+#define EINAT_ROUTE_H
+
+#include "lib/err.h"
+#include "lib/net.h"
+
+struct route_query;
+int route_query_open(struct route_query **ret_rq, struct err *err);
+void route_query_close(struct route_query *rq);
+/** route_oif() - index of the interface that the kernel would send @dst to now; 0 if none. */
+int route_oif(struct route_query *rq, const struct net_addr *dst);
+
+#endif
