@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "config_file.h"
-#include "option_set.h"
-#include "options.h"
+#include "src/config.h"
+#include "src/config_file.h"
+#include "src/option_set.h"
+#include "src/options.h"
 
 /* "@where: " in front of the message that is in @err. */
 static int fail_at(struct err *err, int ret, const char *where)

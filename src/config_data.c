@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "src/config.h"
 
 struct conf_if *conf_add_if(struct conf *c)
 {

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "bpf/abi.h"
-#include "config_file.h"
-#include "config_text.h"
-#include "option_set.h"
-#include "options.h"
+#include "src/config_file.h"
+#include "src/config_text.h"
+#include "src/option_set.h"
+#include "src/options.h"
 
 #define FILE_MAX (1u << 20) /* bytes */
 

@@ -3,7 +3,7 @@
 #ifndef EINAT_CONFIG_FILE_H
 #define EINAT_CONFIG_FILE_H
 
-#include "config.h"
+#include "src/config.h"
 
 /**
  * config_file_read() - append the interfaces of the file @path to @c, and set its global options.

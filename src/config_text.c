@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_text.h"
+#include "src/config_text.h"
 
 #define MAX_DEPTH 32
 

@@ -2,8 +2,8 @@
 /* --help and the shell's completion, both made from the option table. */
 #include <string.h>
 
-#include "option_set.h"
-#include "options.h"
+#include "src/option_set.h"
+#include "src/options.h"
 
 #define HELP_WIDTH  79
 #define HELP_COLUMN 32

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "option_set.h"
+#include "src/option_set.h"
 
 int opt_nomem(struct err *err)
 {

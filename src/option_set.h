@@ -3,7 +3,7 @@
 #ifndef EINAT_OPTION_SET_H
 #define EINAT_OPTION_SET_H
 
-#include "options.h"
+#include "src/options.h"
 
 #define OPT_SETTER(name)                                                                           \
 	int name(struct opt_ctx *x, const struct opt *o, const char *arg, struct err *err)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "option_set.h"
+#include "src/option_set.h"
 
 int opt_each_item(const char *text, opt_item_fn fn, void *data, struct err *err)
 {

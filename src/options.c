@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "option_set.h"
-#include "options.h"
-#include "pin.h"
+#include "src/option_set.h"
+#include "src/options.h"
+#include "src/pin.h"
 
 #define C_PLAN	 (1u << CMD_RUN | 1u << CMD_PLAN)
 #define C_SHOW	 (1u << CMD_STATUS | 1u << CMD_BINDINGS | 1u << CMD_STATS)
@@ -74,7 +74,7 @@ const struct opt options[] = {
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_log_level },
 	{ "json", 0, NULL, "print JSON", NULL,
 	  C_SHOW, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_json },
-	{ "purge", 0, NULL, "remove all that any einat ever wrote, after a crash or of another version too", NULL,
+	{ "purge", 0, NULL, "also remove what an einat that was killed earlier left behind", NULL,
 	  C_STOP, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_purge },
 	{ "version", 0, NULL, "print the version", NULL,
 	  C_ALL, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_version },

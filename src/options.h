@@ -3,7 +3,7 @@
 #ifndef EINAT_OPTIONS_H
 #define EINAT_OPTIONS_H
 
-#include "config.h"
+#include "src/config.h"
 
 struct opt;
 
