@@ -203,6 +203,8 @@ int engine_open(const struct link_info *link, const struct plan *plan, const cha
 	if (!ret)
 		ret = inherit_ext(e, err);
 	if (ret) {
+		if (e->old.mode == ATTACHED_NONE)
+			pin_remove(e->pin);
 		engine_close(e);
 		return ret;
 	}

@@ -19,16 +19,15 @@
 
 static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[1024];
-	size_t n;
+	char *text = NULL, *save = NULL;
 
 	/* what fails is said by the caller, in the words of people; this is for the curious */
 	(void)level;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	n = strlen(line);
-	if (n && line[n - 1] == '\n')
-		line[n - 1] = '\0';
-	log_debug("%s", line);
+	if (vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		log_debug("%s", line);
+	free(text);
 	return 0;
 }
 

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From configuration and observation to the plan: pure, no kernel. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/plan.h"
+
+#define EXTERNAL  "203.0.113.2"
+#define CONTAINER "172.17.0.0/16"
+#define LAN	  "192.168.1.0/24"
+
+struct fixture {
+	struct conf_if cif;
+	struct conf_slice slice[2];
+	struct link_info link;
+	struct foreign foreign;
+	struct foreign_snat snat[2];
+	struct foreign_drop drop[1];
+	struct owners *owners;
+	bool suspended[PROTO_COUNT];
+	struct observed obs;
+	struct plan *plan;
+};
+
+static struct net_addr addr(const char *s)
+{
+	struct net_addr a;
+
+	assert_int_equal(net_addr_parse(s, &a), 0);
+	return a;
+}
+
+static void add_prefix(struct net_list *l, const char *s)
+{
+	struct net_prefix p;
+
+	assert_int_equal(net_prefix_parse(s, &p), 0);
+	assert_int_equal(net_list_add(l, &p), 0);
+}
+
+static bool has_prefix(const struct net_list *l, const char *s)
+{
+	struct net_prefix p;
+
+	assert_int_equal(net_prefix_parse(s, &p), 0);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].len == p.len && net_addr_eq(&l->p[i].addr, &p.addr))
+			return true;
+	return false;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->cif = (struct conf_if){ .name = "wan",
+				   .slices = f->slice,
+				   .n_slices = 1,
+				   .t_udp = 300,
+				   .t_icmp = 60,
+				   .t_tcp_open = 7440,
+				   .t_tcp_trans = 240 };
+	f->slice[0].protos = PROTO_UDP;
+	assert_int_equal(port_set_parse("20000-29999", &f->slice[0].ports), 0);
+	f->link = (struct link_info){ .name = "wan", .ifindex = 7, .up = true, .ether = true };
+	f->link.addr[0] = addr(EXTERNAL);
+	f->link.n_addr = 1;
+	f->foreign = (struct foreign){ .snat = f->snat, .drop = f->drop };
+	f->owners = owners_new(NULL, NULL);
+	f->obs = (struct observed){ .link = &f->link,
+				    .foreign = &f->foreign,
+				    .owners = f->owners,
+				    .suspended = f->suspended };
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	plan_free(f->plan);
+	owners_free(f->owners);
+	for (int i = 0; i < 2; i++) {
+		port_set_free(&f->slice[i].ports);
+		for (unsigned p = 0; p < PROTO_COUNT; p++)
+			port_set_free(&f->slice[i].exclude_ports[p]);
+		net_list_free(&f->slice[i].internal);
+		net_list_free(&f->slice[i].exclude_dest);
+		net_list_free(&f->snat[i].src);
+	}
+	free(f);
+	return 0;
+}
+
+static struct plan *build(struct fixture *f)
+{
+	struct err err = { "" };
+
+	plan_free(f->plan);
+	f->plan = NULL;
+	if (plan_build(&f->cif, &f->obs, &f->plan, &err))
+		fail_msg("%s", err.text);
+	return f->plan;
+}
+
+static bool warned(const struct plan *p, const char *part)
+{
+	for (size_t i = 0; i < p->n_warnings; i++)
+		if (strstr(p->warnings[i], part))
+			return true;
+	return false;
+}
+
+/* Docker's way: `-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE`. */
+static void container_masquerade(struct fixture *f)
+{
+	f->snat[f->foreign.n_snat] = (struct foreign_snat){ .where = "ip nat POSTROUTING handle 7",
+							    .protos = PROTO_ALL };
+	add_prefix(&f->snat[f->foreign.n_snat++].src, CONTAINER);
+}
+
+static void router_masquerade(struct fixture *f, const char *src)
+{
+	f->snat[f->foreign.n_snat] = (struct foreign_snat){ .where = "ip nat post handle 3",
+							    .protos = PROTO_ALL,
+							    .names_iface = true };
+	if (src)
+		add_prefix(&f->snat[f->foreign.n_snat].src, src);
+	f->foreign.n_snat++;
+}
+
+static void own_without_foreign_masquerade(void **state)
+{
+	struct plan *p = build(*state);
+
+	assert_int_equal(p->nft.rest, NFT_REST_OWN);
+	assert_true(has_prefix(&p->nft.slices[0].internal, "0.0.0.0/0"));
+	assert_int_equal(p->nft.slices[0].not_internal.n, 0);
+	assert_int_equal(p->nft.slices[0].protos, PROTO_UDP);
+	assert_int_equal(port_set_count(&p->avail[0][EINAT_PROTO_UDP]), 10000);
+	assert_int_equal(p->avail[0][EINAT_PROTO_TCP].n, 0);
+	assert_int_equal(p->n_warnings, 0);
+}
+
+static void container_subnet_stays_in_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	container_masquerade(f);
+	p = build(f);
+	/* it covers nobody else, so the rest of the hosts need a masquerade */
+	assert_int_equal(p->nft.rest, NFT_REST_OWN);
+	assert_true(has_prefix(&p->nft.slices[0].not_internal, CONTAINER));
+	assert_true(warned(p, "--internal " CONTAINER));
+}
+
+static void internal_names_the_container_subnet(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	container_masquerade(f);
+	add_prefix(&f->slice[0].internal, CONTAINER);
+	p = build(f);
+	assert_true(has_prefix(&p->nft.slices[0].internal, CONTAINER));
+	assert_int_equal(p->nft.slices[0].not_internal.n, 0);
+	assert_int_equal(p->n_warnings, 0);
+}
+
+static void routers_own_masquerade_is_guarded_and_owns_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	router_masquerade(f, LAN);
+	container_masquerade(f);
+	p = build(f);
+	assert_int_equal(p->nft.rest, NFT_REST_GUARD);
+	assert_false(has_prefix(&p->nft.slices[0].not_internal, LAN));
+	assert_true(has_prefix(&p->nft.slices[0].not_internal, CONTAINER));
+}
+
+static void hairpin_masquerade_of_docker_covers_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	f->snat[0] = (struct foreign_snat){ .where = "x", .names_dest = true, .protos = PROTO_ALL };
+	add_prefix(&f->snat[0].src, "172.17.0.2/32");
+	f->foreign.n_snat = 1;
+	assert_int_equal(build(f)->nft.rest, NFT_REST_OWN);
+	assert_int_equal(f->plan->nft.slices[0].not_internal.n, 0);
+}
+
+static void rest_as_asked(void **state)
+{
+	struct fixture *f = *state;
+
+	router_masquerade(f, NULL);
+	f->cif.rest = REST_OWN;
+	assert_int_equal(build(f)->nft.rest, NFT_REST_OWN);
+	f->cif.rest = REST_NONE;
+	assert_int_equal(build(f)->nft.rest, NFT_REST_NONE);
+	f->cif.rest = REST_GUARD;
+	assert_int_equal(build(f)->nft.rest, NFT_REST_GUARD);
+}
+
+static void set_owner(struct fixture *f, enum owner_kind kind, const char *ports)
+{
+	struct port_set s = { 0 };
+
+	assert_int_equal(port_set_parse(ports, &s), 0);
+	assert_int_equal(owners_set(f->owners, kind, EINAT_PROTO_UDP, &s), 0);
+	port_set_free(&s);
+}
+
+static void ports_of_others_are_not_given(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	set_owner(f, OWNER_SOCKET, "25000");
+	set_owner(f, OWNER_DNAT, "26000-26010,80");
+	assert_int_equal(port_set_parse("27000-27001", &f->slice[0].exclude_ports[0]), 0);
+	p = build(f);
+	assert_false(port_set_contains(&p->avail[0][0], 25000));
+	assert_false(port_set_overlaps(&p->avail[0][0], 26000, 26010));
+	assert_false(port_set_overlaps(&p->avail[0][0], 27000, 27001));
+	assert_int_equal(port_set_count(&p->avail[0][0]), 10000 - 1 - 11 - 2);
+	/* masquerade stays out of what others own, but may have what the operator excluded */
+	assert_true(port_set_contains(&p->nft.kept[0], 26000));
+	assert_false(port_set_contains(&p->nft.kept[0], 27000));
+	/* a local socket's port is neither moved nor turned around */
+	assert_true(port_set_contains(&p->nft.local[0], 25000));
+	assert_int_equal(port_set_count(&p->nft.local[0]), 1);
+	assert_false(port_set_contains(&p->hairpin.ports[0], 25000));
+	assert_true(port_set_contains(&p->hairpin.ports[0], 26000));
+}
+
+static void nothing_is_claimed_without_a_free_port(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	set_owner(f, OWNER_DNAT, "20000-29999");
+	p = build(f);
+	assert_int_equal(p->nft.slices[0].protos, 0);
+	assert_true(warned(p, "no udp port of the slice is free"));
+}
+
+static void suspended_protocol_is_not_claimed_but_served(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	f->slice[0].protos = PROTO_UDP | PROTO_TCP;
+	f->suspended[EINAT_PROTO_UDP] = true;
+	p = build(f);
+	assert_int_equal(p->nft.slices[0].protos, PROTO_TCP);
+	assert_int_equal(p->cfg.slices[0].protos, PROTO_UDP | PROTO_TCP);
+}
+
+static uint32_t lookup(const struct plan_lpm *lpm, size_t n, const char *s)
+{
+	struct net_addr a = addr(s);
+	uint32_t slices = 0;
+	int best = -1;
+
+	for (size_t i = 0; i < n; i++)
+		if (net_prefix_contains(&lpm[i].prefix, &a) && lpm[i].prefix.len > best) {
+			best = lpm[i].prefix.len;
+			slices = lpm[i].slices;
+		}
+	return slices;
+}
+
+static void longest_match_alone_tells_the_slices(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	container_masquerade(f);
+	f->cif.n_slices = 2;
+	f->slice[1].protos = PROTO_TCP;
+	assert_int_equal(port_set_parse("40000-40999", &f->slice[1].ports), 0);
+	add_prefix(&f->slice[1].internal, "172.17.5.0/24");
+	add_prefix(&f->slice[1].internal, "10.0.0.0/8");
+	add_prefix(&f->slice[0].exclude_dest, "198.51.100.0/24");
+	add_prefix(&f->slice[1].exclude_dest, "198.51.100.128/25");
+	p = build(f);
+	assert_int_equal(lookup(p->src, p->n_src, "192.168.1.2"), 1);
+	assert_int_equal(lookup(p->src, p->n_src, "172.17.0.2"), 0);
+	assert_int_equal(lookup(p->src, p->n_src, "172.17.5.2"), 2);
+	assert_int_equal(lookup(p->src, p->n_src, "10.1.2.3"), 3);
+	assert_int_equal(lookup(p->exdst, p->n_exdst, "198.51.100.1"), 1);
+	assert_int_equal(lookup(p->exdst, p->n_exdst, "198.51.100.129"), 3);
+	assert_int_equal(lookup(p->exdst, p->n_exdst, "8.8.8.8"), 0);
+}
+
+static void forwards_inside_are_bindings_outside_dnat(void **state)
+{
+	struct fixture *f = *state;
+	struct conf_forward fw[] = {
+		{ .proto = PROTO_UDP, .port = 20001, .to = addr("192.168.1.9"), .to_port = 5000 },
+		{ .proto = PROTO_TCP, .port = 20001, .to = addr("192.168.1.9"), .to_port = 80 },
+		{ .proto = PROTO_UDP, .port = 53, .to = addr("192.168.1.9"), .to_port = 53 },
+	};
+	struct plan *p;
+
+	f->cif.forwards = fw;
+	f->cif.n_forwards = 3;
+	p = build(f);
+	assert_int_equal(p->n_statics, 1);
+	assert_int_equal(p->statics[0].to_port, 5000);
+	assert_int_equal(p->nft.n_forwards, 2);
+	assert_int_equal(p->nft.forwards[0].proto, PROTO_TCP);
+	assert_int_equal(p->nft.forwards[1].port, 53);
+}
+
+static void firewall_that_drops_is_warned_of(void **state)
+{
+	struct fixture *f = *state;
+
+	f->drop[0] = (struct foreign_drop){ .where = "ip filter FORWARD", .xtables = true };
+	f->foreign.n_drop = 1;
+	assert_true(warned(build(f), "filtering will not be endpoint-independent"));
+	assert_true(warned(f->plan, "--inbound-mark"));
+	f->drop[0].mark_accepts = true;
+	assert_int_equal(build(f)->n_warnings, 0);
+}
+
+static void ports_of_live_bindings_are_kept_from_masquerade(void **state)
+{
+	struct fixture *f = *state;
+	struct port_set bound[PROTO_COUNT] = { 0 };
+
+	assert_int_equal(port_set_add(&bound[0], 15000, 15000), 0);
+	f->obs.bound = bound;
+	assert_true(port_set_contains(&build(f)->nft.kept[0], 15000));
+	assert_false(port_set_contains(&f->plan->avail[0][0], 15000));
+	port_set_free(&bound[0]);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(own_without_foreign_masquerade),
+		T(container_subnet_stays_in_the_rest),
+		T(internal_names_the_container_subnet),
+		T(routers_own_masquerade_is_guarded_and_owns_nothing),
+		T(hairpin_masquerade_of_docker_covers_nothing),
+		T(rest_as_asked),
+		T(ports_of_others_are_not_given),
+		T(nothing_is_claimed_without_a_free_port),
+		T(suspended_protocol_is_not_claimed_but_served),
+		T(longest_match_alone_tells_the_slices),
+		T(forwards_inside_are_bindings_outside_dnat),
+		T(firewall_that_drops_is_warned_of),
+		T(ports_of_live_bindings_are_kept_from_masquerade),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
