@@ -457,6 +457,27 @@ tcp_seen()
 }
 eif() { at "$1" "$PEER" eif --limit 0.5 -b "$2" "$3" "$4"; }
 
+# hold NAME BOX PORT TARGET [COMMAND]: opens a binding and answers on it; endpoint in $ENDPOINT, pid in $PID
+hold()
+{
+	start "$1" "$2" "$PEER" "${5-hold}" -b "$3" "$4"
+	wait_for 6 test -s "$T/$1"
+	ENDPOINT=$(head -n 1 "$T/$1")
+}
+# send BOX PORT TARGET [OPTIONS]: one datagram; what came back
+send() { at "$1" "$PEER" send -b "$2" "$3" hello "${@:4}"; }
+# stream NAME BOX PORT TARGET: numbered datagrams until stream_end NAME PID, which prints the JSON
+stream()
+{
+	start "$1" "$2" "$PEER" stream -b "$3" "$4"
+	wait_for 5 logged "$1" streaming || die "stream: $(cat "$T/$1")"
+}
+stream_end()
+{
+	finish "$2"
+	tail -n 1 "$T/$1"
+}
+
 # same_endpoint "E1 E2 ...": all words equal, none "none"
 same_endpoint() { [ -n "$1" ] && [ "$(tr ' ' '\n' <<<"$1" | sort -u | wc -l)" = 1 ] && [[ $1 != *none* ]]; }
 port_of() { local e=${1%% *}; echo "${e##*:}"; }

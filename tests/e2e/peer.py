@@ -8,13 +8,16 @@
   eif   [-b PORT] SERVER VIA       asks SERVER for an answer from VIA; prints yes or no
   hold  [-b PORT] HOST:PORT        opens a binding, prints the endpoint, answers all who call
   tcphold [-b PORT] HOST:PORT      the same with TCP, listening on the port it called from
-  send  [-b PORT] HOST:PORT TEXT   one UDP datagram; prints the answer, "refused" or "none"
+  send  [-b PORT] HOST:PORT TEXT   one UDP datagram; prints the answer, "none" or the error:
+                                   "refused" or its name (--ttl, --df, --size provoke some)
   stream [-b PORT] HOST:PORT       numbered datagrams until SIGTERM; prints counts as JSON
 
 A UDP server answers "seen" (and anything else) with "IP PORT" of the sender, "via IP PORT" by
-the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT". -b binds the local port.
+the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT", "big SIZE" with SIZE
+bytes. -b binds the local port.
 """
 import argparse
+import errno
 import json
 import select
 import signal
@@ -23,6 +26,7 @@ import sys
 import time
 
 PORTS = (7000, 7001)
+IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 11, 10, 2  # linux/in.h
 
 
 def endpoint(text):
@@ -71,6 +75,8 @@ def answer_udp(sockets, s, announce=False):
     reply, out = "%s %d" % (peer[0], peer[1]), s
     if words[:1] == ["n"] and len(words) >= 2:
         reply = words[1] + " " + reply
+    elif words[:1] == ["big"]:
+        reply = reply.ljust(int(words[1]))
     elif words[:1] == ["via"]:
         out = sockets.get((words[1], int(words[2])), s)
     try:
@@ -205,10 +211,22 @@ def cmd_tcphold(a):
 
 def cmd_send(a):
     s = udp_socket(a.bind)
+    s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    if a.ttl:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, a.ttl)
+    if a.df:
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
     s.connect(endpoint(a.args[0]))
-    s.send(a.args[1].encode())
-    got = receive(s, a.limit)
-    print("refused" if got == "refused" else got[0] if got else "none")
+    text = a.args[1].encode()
+    try:
+        s.send(text + b" " * (a.size - len(text)))
+        if not select.select([s], [], [], a.limit)[0]:
+            print("none")
+        else:
+            data = s.recv(65535)
+            print("%d bytes" % len(data) if len(data) > 200 else data.decode())
+    except OSError as e:
+        print("refused" if e.errno == errno.ECONNREFUSED else errno.errorcode[e.errno])
     return 0
 
 
@@ -217,7 +235,7 @@ def cmd_stream(a):
     peer = endpoint(a.args[0])
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    sent, got, seen = 0, set(), {}
+    sent, got, seen, first = 0, set(), {}, {}
     start = time.monotonic()
 
     def drain(limit):
@@ -228,6 +246,7 @@ def cmd_stream(a):
                 got.add(int(words[0]))
                 where = words[1] + ":" + words[2]
                 seen[where] = seen.get(where, 0) + 1
+                first.setdefault(where, time.time())
 
     print("streaming", flush=True)
     while not stop:
@@ -240,7 +259,8 @@ def cmd_stream(a):
     while len(got) < sent and time.monotonic() < end:
         drain(0.05)
     lost = sorted(set(range(sent)) - got)
-    print(json.dumps({"sent": sent, "lost": len(lost), "first_lost": lost[:5], "seen": seen}))
+    print(json.dumps({"sent": sent, "lost": len(lost), "first_lost": lost[:5],
+                      "seen": seen, "first": first}))
     return 0
 
 
@@ -252,6 +272,9 @@ def main():
     p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
     p.add_argument("--tries", type=int, default=3)
     p.add_argument("--rate", type=float, default=1000, help="datagrams a second")
+    p.add_argument("--ttl", type=int, default=0)
+    p.add_argument("--df", action="store_true", help="send: do not fragment")
+    p.add_argument("--size", type=int, default=0, help="send: pad to so many bytes")
     p.add_argument("args", nargs="*")
     a = p.parse_intermixed_args()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
