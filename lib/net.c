@@ -89,7 +89,7 @@ int net_prefix_parse(const char *s, struct net_prefix *ret_prefix)
 	host[n] = '\0';
 	if (net_addr_parse(host, &p.addr))
 		return -EINVAL;
-	max = net_addr_is4(&p.addr) ? 32 : 128;
+	max = strchr(host, ':') ? 128 : 32; /* ::ffff:10.0.0.0/104 is 10.0.0.0/8 */
 	if (slash) {
 		if (slash[1] < '0' || slash[1] > '9')
 			return -EINVAL;

@@ -53,10 +53,11 @@ int port_set_del(struct port_set *s, uint16_t lo, uint16_t hi)
 		if (r->hi < lo || r->lo > hi) {
 			i++;
 		} else if (r->lo < lo && r->hi > hi) {
-			uint16_t end = r->hi;
+			int ret = insert_at(s, i + 1, hi + 1, r->hi);
 
-			r->hi = lo - 1;
-			return insert_at(s, i + 1, hi + 1, end);
+			if (!ret) /* insert_at() may have moved the ranges */
+				s->r[i].hi = lo - 1;
+			return ret;
 		} else if (r->lo < lo) {
 			r->hi = lo - 1;
 			i++;
@@ -99,6 +100,8 @@ int port_set_subtract(struct port_set *dst, const struct port_set *src)
 {
 	int ret = 0;
 
+	if (dst == src)
+		return port_set_del(dst, 0, 65535);
 	for (size_t i = 0; i < src->n && !ret; i++)
 		ret = port_set_del(dst, src->r[i].lo, src->r[i].hi);
 	return ret;
