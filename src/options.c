@@ -92,7 +92,7 @@ const struct command commands[] = {
 	{ "bindings", CMD_BINDINGS, "[-i IF] [--json]", "the live bindings" },
 	{ "stats", CMD_STATS, "[-i IF] [--json]", "packets by reason" },
 	{ "stop", CMD_STOP, "-i IF | --config FILE [--purge]",
-	  "hand bindings back, then remove all that einat wrote" },
+	  "hand live flows to masquerade, then remove all that einat wrote" },
 	{ "help", CMD_HELP, "[COMMAND]", "print this help, or that of a command" },
 	{ "check", -1, NULL, NULL },
 	{ "metrics", -1, NULL, NULL },
