@@ -34,8 +34,7 @@ void link_monitor_close(struct link_monitor *mon);
 
 enum {
 	LINK_EV_LINK = 1 << 0, /* link, IPv4 address or directly connected prefix, came or went */
-	LINK_EV_RULE =
-		1 << 1, /* any IPv4 rule; a route or neighbour of hairpin: see hairpin_check() */
+	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
 	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The event side of link.h. */
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -79,6 +80,14 @@ static int route_event(const struct nlmsghdr *nlh)
 	return table == RT_TABLE_MAIN && rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
 }
 
+/* An interface that goes down takes its IPv4 routes with it, and no event tells of them. */
+static int link_event(const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	return ifi->ifi_change & IFF_UP ? LINK_EV_LINK | LINK_EV_RULE : LINK_EV_LINK;
+}
+
 /* Neighbours come and go all the time: only those that hairpin has marked count. */
 static int neigh_event(const struct nlmsghdr *nlh)
 {
@@ -97,6 +106,7 @@ static int event(const struct nlmsghdr *nlh)
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
+		return link_event(nlh);
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
 		return LINK_EV_LINK;

@@ -194,7 +194,8 @@ static void test_events(void **state)
 		const char *cmd;
 		int mask;
 	} t[] = {
-		{ "ip link set wan up; ip link set wan-p up", LINK_EV_LINK },
+		{ "ip link set wan up; ip link set wan-p up", LINK_EV_LINK | LINK_EV_RULE },
+		{ "ip link set wan down; ip link set wan up", LINK_EV_LINK | LINK_EV_RULE },
 		{ "ip addr add 203.0.113.2/24 dev wan", LINK_EV_LINK },
 		{ "ip addr del 203.0.113.2/24 dev wan", LINK_EV_LINK },
 		{ "ip rule add pref 7 lookup main", LINK_EV_RULE },
