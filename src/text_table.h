@@ -6,11 +6,9 @@
 #include <stdio.h>
 
 struct text_table;
-/** text_table_new() - @spec: column heads separated by '|'; a head that starts with '>' aligns
- * right. */
+/** text_table_new() - @spec: heads separated by '|'; a head that starts with '>' aligns right. */
 struct text_table *text_table_new(const char *spec);
-/** text_table_cell() - next cell, printf style; cells fill row by row. Out of memory: cell is
- * empty. */
+/** text_table_cell() - the next cell; cells fill row by row. Out of memory: the cell is empty. */
 void text_table_cell(struct text_table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void text_table_print(const struct text_table *t, FILE *out);

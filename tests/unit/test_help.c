@@ -241,6 +241,7 @@ static void test_printed(void **state)
 	} cases[] = {
 		{ { "einat", "--help" }, "Usage: einat [COMMAND]" },
 		{ { "einat", "-h" }, "Usage: einat [COMMAND]" },
+		{ { "einat", "--help", "me" }, "Usage: einat [COMMAND]" },
 		{ { "einat", "help" }, "Usage: einat [COMMAND]" },
 		{ { "einat", "help", "stop" }, "Usage: einat stop" },
 		{ { "einat", "stop", "--help" }, "Usage: einat stop" },
