@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reader: what other programs' rules (nf_tables, iptables-nft, iptables-legacy) do here. */
+/*
+ * The reader: what other programs' rules (nf_tables, iptables-nft, iptables-legacy) do here to
+ * IPv4, the family that einat translates. Rules that only concern IPv6 are left out, and so
+ * are einat's own tables (einat_*). What is not understood widens what is reported.
+ */
 #ifndef EINAT_NFT_FOREIGN_H
 #define EINAT_NFT_FOREIGN_H
 
@@ -9,10 +13,12 @@
 
 /* A masquerade or SNAT rule of postrouting that can apply to what leaves on the interface. */
 struct foreign_snat {
-	char *where;	     /* "ip nat POSTROUTING handle 7", "iptables-legacy nat POSTROUTING #2" */
+	char *where; /* "ip nat POSTROUTING handle 7", "iptables-legacy nat POSTROUTING #2" */
 	struct net_list src; /* source prefixes it names; empty: any source */
-	bool names_iface;    /* it (or a jump to it) names the interface as its output */
-	unsigned protos;     /* PROTO_ mask it can meet */
+	bool names_iface; /* it (or a jump to it) names the interface as its output */
+	bool names_dest; /* it is confined to some destination addresses or ports */
+	unsigned protos; /* PROTO_ mask it can meet */
+	uint16_t port_lo, port_hi; /* source ports it gives out; 0: it names none */
 };
 
 /* A DNAT or redirect rule that can meet packets entering on the interface. */
@@ -20,13 +26,23 @@ struct foreign_dnat {
 	char *where;
 	unsigned protos;
 	struct port_set ports; /* destination ports it can meet; all if it names none */
+	struct net_list dst; /* destination prefixes it names; empty: any */
 };
 
-/* A forward or raw/mangle prerouting chain that can drop what is translated inwards. */
+/* An ingress, prerouting, forward or postrouting base chain that can drop what is translated
+ * inwards. */
 struct foreign_drop {
-	char *where;
-	bool xtables;	   /* owned by an iptables back end: nft syntax would not fit */
-	bool mark_accepts; /* a rule on the inbound mark accepts before the drop */
+	char *where; /* the base chain: "inet filter forward", "iptables-legacy filter FORWARD" */
+	char *cause; /* "policy drop", or the first rule that drops */
+	int family; /* NFPROTO_ of the table */
+	char *table, *chain;
+	bool xtables; /* owned by an iptables back end: nft syntax would not fit */
+	bool mark_accepts; /* what carries the inbound mark is never dropped here */
+	bool names_src; /* only packets from remote addresses that the rules name */
+	struct net_list dst; /* only packets towards these; empty: any */
+	char **oif; /* only packets leaving on these (with @oif_except: on all but these) */
+	size_t n_oif;
+	bool oif_except;
 };
 
 struct foreign {
@@ -38,6 +54,14 @@ struct foreign {
 	size_t n_drop;
 };
 
+/**
+ * foreign_read() - take a snapshot of this network namespace's rules and analyse it.
+ * @ifname:       external interface; it need not exist
+ * @inbound_mark: mark (host byte order) set on what is translated inwards; @inbound_mask 0:
+ *                none is set. Bits outside of the mask are taken to be 0 on entry.
+ * Returns 0, or -errno with @err filled: -EPERM, -EAGAIN (rules changed all the time), -E2BIG
+ * (too many paths through the rules), -ELOOP, -ENOMEM, or what netlink said.
+ */
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
 		 struct foreign **ret_foreign, struct err *err);
 void foreign_free(struct foreign *f);

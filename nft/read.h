@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A snapshot of every packet filter rule of this network namespace: nf_tables of all families
+ * (iptables-nft included) and IPv4 iptables-legacy, lowered to one small language.
+ *
+ * A rule is a list of operations. Matches test one field against ranges; what could not be
+ * understood is FW_MAYBE (a match) or FW_UNKNOWN (a statement), never silently left out.
+ * Values are kept in canonical form: big endian, field width, whatever the kernel's register
+ * byte order was. Nothing here knows of einat, so any analysis can be built on it.
+ */
+#ifndef EINAT_NFT_READ_H
+#define EINAT_NFT_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+enum fw_field {
+	FW_F_UNKNOWN,
+	FW_F_NFPROTO, /* 1 byte, NFPROTO_ */
+	FW_F_ETHERTYPE, /* 2 */
+	FW_F_IIFNAME, /* 16, padded with zeros */
+	FW_F_OIFNAME,
+	FW_F_IIF, /* 4, interface index */
+	FW_F_OIF,
+	FW_F_SADDR4, /* 4 */
+	FW_F_DADDR4,
+	FW_F_SADDR6, /* 16 */
+	FW_F_DADDR6,
+	FW_F_L4PROTO, /* 1 */
+	FW_F_SPORT, /* 2 */
+	FW_F_DPORT,
+	FW_F_TCPFLAGS, /* 1 */
+	FW_F_MARK, /* 4 */
+	FW_F_CTSTATE, /* 4, NF_CT_STATE_BIT()s; FW_STATE_ bits below for iptables */
+	FW_F_CTSTATUS, /* 4, IPS_ */
+	FW_F_CTDIR, /* 1 */
+	FW_F_SADDRTYPE, /* 4, RTN_ */
+	FW_F_DADDRTYPE,
+	FW_F_COUNT,
+};
+
+/* ct state bits; the last two exist in iptables' --ctstate only. */
+enum {
+	FW_STATE_INVALID = 1 << 0,
+	FW_STATE_ESTABLISHED = 1 << 1,
+	FW_STATE_RELATED = 1 << 2,
+	FW_STATE_NEW = 1 << 3,
+	FW_STATE_UNTRACKED = 1 << 6,
+	FW_STATE_SNAT = 1 << 30,
+	FW_STATE_DNAT = 1u << 31,
+};
+
+#define FW_FIELD_MAX 16
+
+/* Inclusive, compared as big-endian numbers of the field's width. */
+struct fw_range {
+	uint8_t lo[FW_FIELD_MAX], hi[FW_FIELD_MAX];
+};
+
+/* True for a packet iff (field & mask) lies in one of the ranges, xor neg. */
+struct fw_match {
+	enum fw_field field;
+	bool neg;
+	uint8_t mask[FW_FIELD_MAX];
+	struct fw_range *r;
+	size_t n;
+};
+
+enum fw_code { FW_ACCEPT, FW_DROP, FW_CONTINUE, FW_RETURN, FW_JUMP, FW_GOTO, FW_QUEUE };
+
+struct fw_verdict {
+	enum fw_code code;
+	const struct fw_chain *chain; /* FW_JUMP, FW_GOTO; NULL if it could not be resolved */
+};
+
+/* One component of a set look-up: where in the key it is, which field it is compared with. */
+struct fw_sel {
+	enum fw_field field;
+	bool host; /* key bytes are in host byte order: exact elements only */
+	uint8_t key_off; /* in the set's key */
+	uint8_t len; /* bytes of the key, padded to 4 there */
+	uint8_t off; /* first byte of the field it is compared with */
+	uint8_t mask[FW_FIELD_MAX];
+};
+
+#define FW_SEL_MAX 8
+
+struct fw_lookup {
+	const struct fw_set *set;
+	bool neg;
+	bool vmap;
+	size_t n_sel;
+	struct fw_sel sel[FW_SEL_MAX];
+};
+
+struct fw_nat {
+	uint16_t port_lo, port_hi; /* new ports, host byte order; 0: none named */
+};
+
+/* mark = (mark & keep) ^ xor; bits of @unknown can be anything afterwards. */
+struct fw_setmark {
+	uint32_t keep, xor, unknown;
+};
+
+enum fw_kind {
+	FW_MATCH,
+	FW_LOOKUP,
+	FW_MAYBE, /* a match that was not understood */
+	FW_VERDICT,
+	FW_SNAT, /* snat, masquerade: final */
+	FW_DNAT, /* dnat, redirect, tproxy: final */
+	FW_NETMAP,
+	FW_SETMARK,
+	FW_NOTRACK,
+	FW_UNKNOWN, /* a statement that was not understood: may do anything */
+};
+
+struct fw_op {
+	enum fw_kind kind;
+	union {
+		struct fw_match match;
+		struct fw_lookup lookup;
+		struct fw_verdict verdict;
+		struct fw_nat nat;
+		struct fw_setmark setmark;
+	};
+};
+
+struct fw_rule {
+	const struct fw_chain *chain;
+	uint64_t handle; /* nf_tables; or number in its chain, from 1 (iptables-legacy) */
+	struct fw_op *ops;
+	size_t n_ops;
+};
+
+enum fw_hook {
+	FW_HOOK_NONE,
+	FW_INGRESS,
+	FW_PREROUTING,
+	FW_INPUT,
+	FW_FORWARD,
+	FW_OUTPUT,
+	FW_POSTROUTING,
+	FW_EGRESS
+};
+
+struct fw_table {
+	int family; /* NFPROTO_ */
+	bool legacy;
+	bool dormant; /* its chains are not hooked */
+	char *name;
+};
+
+struct fw_chain {
+	const struct fw_table *table;
+	char *name;
+	enum fw_hook hook; /* FW_HOOK_NONE: not a base chain */
+	int priority;
+	bool nat; /* type nat */
+	bool policy_drop;
+	char **dev; /* ingress and egress */
+	size_t n_dev;
+	struct fw_rule *rules;
+	size_t n_rules;
+};
+
+struct fw_elem {
+	uint8_t *lo, *hi; /* key_len bytes each, as in the kernel; one allocation */
+	bool catchall;
+	struct fw_verdict verdict;
+};
+
+struct fw_set {
+	const struct fw_table *table;
+	char *name;
+	uint32_t flags; /* NFT_SET_ */
+	uint32_t key_len;
+	bool vmap;
+	struct fw_elem *elems;
+	size_t n_elems;
+};
+
+struct fw_link {
+	int ifindex;
+	char name[16];
+};
+
+struct fw_snapshot {
+	struct fw_table **tables;
+	size_t n_tables;
+	struct fw_chain **chains; /* sorted by table and name once all are read */
+	size_t n_chains;
+	struct fw_set **sets;
+	size_t n_sets;
+	struct fw_link *links;
+	size_t n_links;
+};
+
+/**
+ * fw_snapshot_read() - read all rules of the current network namespace.
+ * Needs CAP_NET_ADMIN. The nf_tables part is one generation: it is read again (a bounded
+ * number of times) when the rule set changed meanwhile. iptables-legacy is only asked for
+ * tables that /proc/net/ip_tables_names lists, so that no kernel module is loaded.
+ * Returns 0, -EPERM, -EAGAIN (rules change all the time), -ENOMEM or another -errno.
+ */
+int fw_snapshot_read(struct fw_snapshot **ret_snap, struct err *err);
+void fw_snapshot_free(struct fw_snapshot *s);
+
+/** fw_field_len() - width of a field in bytes, 0 for FW_F_UNKNOWN. */
+size_t fw_field_len(enum fw_field f);
+
+/* ---- for the readers ------------------------------------------------------------------ */
+
+/** fw_grow() - make room for one more of @size bytes after @n in *@arr. 0 or -ENOMEM. */
+int fw_grow(void *arr, size_t n, size_t size);
+
+struct fw_table *fw_table_add(struct fw_snapshot *s, int family, const char *name);
+struct fw_chain *fw_chain_add(struct fw_snapshot *s, const struct fw_table *t, const char *name);
+struct fw_rule *fw_rule_add(struct fw_chain *c, uint64_t handle);
+struct fw_op *fw_op_add(struct fw_rule *r, enum fw_kind kind); /* NULL: no memory */
+/** fw_match_add() - add a match of whole field @f without ranges; fw_match_range() adds them. */
+struct fw_match *fw_match_add(struct fw_rule *r, enum fw_field f, bool neg);
+int fw_match_range(struct fw_match *m, const void *lo, const void *hi);
+/** fw_match_u32() - field @f (at most 4 bytes wide) & @mask lies in @lo..@hi; host order. */
+int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, uint32_t lo,
+		 uint32_t hi);
+int fw_maybe(struct fw_rule *r);
+struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name);
+void fw_chains_sort(struct fw_snapshot *s);
+struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_table *t,
+			       const char *name);
+struct fw_set *fw_set_find(const struct fw_snapshot *s, const struct fw_table *t, const char *name);
+
+struct nlattr;
+struct nlmsghdr;
+/** fw_lower_rule() - expressions (NFTA_RULE_EXPRESSIONS) into @r. 0 or -ENOMEM. */
+int fw_lower_rule(const struct fw_snapshot *s, struct fw_rule *r, const struct nlattr *exprs);
+/** fw_verdict_parse() - an NFTA_DATA_VERDICT attribute; unknown codes become FW_QUEUE. */
+void fw_verdict_parse(const struct fw_snapshot *s, const struct fw_table *t,
+		      const struct nlattr *attr, struct fw_verdict *ret_verdict);
+int fw_set_parse(struct fw_snapshot *s, const struct nlmsghdr *nlh);
+int fw_elems_parse(const struct fw_snapshot *s, struct fw_set *set, const struct nlmsghdr *nlh);
+int fw_set_finish(struct fw_set *set); /* pair the starts and ends of intervals */
+
+/**
+ * xt_match() / xt_target() - lower one x_tables extension from its raw kernel structure.
+ * @info may be hostile: nothing beyond @len is read; a wrong length or an unknown revision
+ * gives FW_MAYBE or FW_UNKNOWN. Returns 0 or -ENOMEM.
+ */
+int xt_match(struct fw_rule *r, const char *name, unsigned rev, const void *info, size_t len);
+int xt_target(struct fw_rule *r, const char *name, unsigned rev, const void *info, size_t len);
+
+struct ipt_getinfo;
+/** legacy_read() - add the tables of iptables-legacy to @s. */
+int legacy_read(struct fw_snapshot *s, struct err *err);
+/**
+ * legacy_parse() - one table from the @size bytes of IPT_SO_GET_ENTRIES.
+ * Returns 0, -ENOMEM, or -EBADMSG if lengths or offsets do not fit.
+ */
+int legacy_parse(struct fw_snapshot *s, const struct ipt_getinfo *info, const void *blob,
+		 size_t size);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Lowering of nf_tables' matching expressions: cmp, range, lookup. */
+#include <errno.h>
+#include <string.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "read_attr.h"
+#include "read_lower.h"
+
+struct val *lower_reg(struct lower *l, uint32_t nft_reg)
+{
+	/* NFT_REG_1 to 4 are 16 bytes each, the same storage as NFT_REG32_00 to 15 */
+	if (nft_reg >= NFT_REG_1 && nft_reg <= NFT_REG_4)
+		return &l->reg[(nft_reg - NFT_REG_1) * 4];
+	if (nft_reg >= NFT_REG32_00 && nft_reg <= NFT_REG32_15)
+		return &l->reg[nft_reg - NFT_REG32_00];
+	return NULL;
+}
+
+struct val *lower_load(struct lower *l, uint32_t nft_reg, size_t len)
+{
+	struct val *v = lower_reg(l, nft_reg);
+	size_t first;
+
+	if (!v || !len || len > VAL_MAX)
+		return NULL;
+	first = (size_t)(v - l->reg);
+	for (size_t w = 0; w < REG_WORDS; w++) {
+		size_t end = w + (l->reg[w].len + 3u) / 4;
+
+		if (w < first + (len + 3) / 4 && (end > first || w >= first))
+			l->reg[w] = (struct val){ 0 };
+	}
+	v->len = (uint8_t)len;
+	memset(v->mask, 0xff, len);
+	return v;
+}
+
+struct place {
+	uint8_t nfproto, base, off, len;
+	enum fw_field field;
+};
+
+static const struct place places[] = {
+	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 9, 1, FW_F_L4PROTO },
+	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, FW_F_SADDR4 },
+	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, FW_F_DADDR4 },
+	{ NFPROTO_IPV6, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, FW_F_SADDR6 },
+	{ NFPROTO_IPV6, NFT_PAYLOAD_NETWORK_HEADER, 24, 16, FW_F_DADDR6 },
+	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, FW_F_SPORT },
+	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, FW_F_DPORT },
+	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, FW_F_TCPFLAGS },
+};
+
+size_t lower_pieces(const struct lower *l, const struct val *v, size_t len, struct piece *p,
+		    size_t max, bool *ret_all)
+{
+	size_t n = 0, covered = 0;
+
+	*ret_all = false;
+	if (v->kind == VAL_FIELD && v->field && max && len <= fw_field_len(v->field)) {
+		p[0] = (struct piece){ .field = v->field, .len = (uint8_t)len };
+		*ret_all = true;
+		return 1;
+	}
+	if (v->kind != VAL_PAYLOAD)
+		return 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && n < max; i++) {
+		const struct place *pl = &places[i];
+		size_t lo = pl->off > v->off ? pl->off : v->off;
+		size_t hi = pl->off + pl->len < v->off + len ? (size_t)(pl->off + pl->len)
+							     : v->off + len;
+
+		if (pl->base != v->base || (pl->nfproto && pl->nfproto != l->nfproto) || lo >= hi)
+			continue;
+		p[n++] = (struct piece){ pl->field, (uint8_t)(lo - pl->off), (uint8_t)(lo - v->off),
+					 (uint8_t)(hi - lo) };
+		covered += hi - lo;
+	}
+	*ret_all = covered == len;
+	return n;
+}
+
+void lower_canonical(uint8_t *dst, const void *src, size_t len, bool host)
+{
+	const uint8_t *s = src;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		host = false;
+	for (size_t i = 0; i < len; i++)
+		dst[i] = host ? s[len - 1 - i] : s[i];
+}
+
+static bool all_zero(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+/* The rule now knows the network protocol: that tells what header offsets mean. */
+static void learn_proto(struct lower *l, const struct fw_match *m)
+{
+	uint16_t type;
+
+	if (m->neg || m->n != 1)
+		return;
+	if (m->field == FW_F_NFPROTO && m->r->lo[0] == m->r->hi[0] && m->mask[0] == 0xff)
+		l->nfproto = m->r->lo[0];
+	if (m->field != FW_F_ETHERTYPE || memcmp(m->r->lo, m->r->hi, 2))
+		return;
+	type = (uint16_t)(m->r->lo[0] << 8 | m->r->lo[1]);
+	l->nfproto = type == 0x0800 ? NFPROTO_IPV4 : type == 0x86dd ? NFPROTO_IPV6 : 0;
+}
+
+/* A match of piece @p of @v: (field & mask) in [lo, hi], both in register order. */
+static int add_piece(struct lower *l, const struct val *v, const struct piece *p, bool neg,
+		     const uint8_t *lo, const uint8_t *hi)
+{
+	struct fw_match *m = fw_match_add(l->rule, p->field, neg);
+	uint8_t from[FW_FIELD_MAX] = { 0 }, to[FW_FIELD_MAX] = { 0 };
+	int ret;
+
+	if (!m)
+		return -ENOMEM;
+	memset(m->mask, 0, sizeof(m->mask));
+	lower_canonical(m->mask + p->off, v->mask + p->at, p->len, v->host);
+	lower_canonical(from + p->off, lo + p->at, p->len, v->host);
+	lower_canonical(to + p->off, hi + p->at, p->len, v->host);
+	ret = fw_match_range(m, from, to);
+	if (!ret)
+		learn_proto(l, m);
+	return ret;
+}
+
+static int cmp_equal(struct lower *l, const struct val *v, const uint8_t *data, size_t len,
+		     bool neg)
+{
+	struct piece p[FW_SEL_MAX];
+	uint8_t want[VAL_MAX];
+	bool all;
+	size_t n = lower_pieces(l, v, len, p, FW_SEL_MAX, &all);
+	int ret = 0;
+
+	if (v->host && len != v->len)
+		return fw_maybe(l->rule);
+	for (size_t i = 0; i < len; i++)
+		want[i] = data[i] ^ v->xor [i];
+	/* several fields compared at once: equal splits into one match each, unequal does not */
+	if (!n || (neg && (n != 1 || !all)))
+		return fw_maybe(l->rule);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = add_piece(l, v, &p[i], neg, want, want);
+	return ret || all ? ret : fw_maybe(l->rule);
+}
+
+static int between(struct lower *l, const struct val *v, const uint8_t *lo, const uint8_t *hi,
+		   size_t len, bool neg)
+{
+	struct piece p;
+	bool all;
+
+	if (v->host || len != v->len || !all_zero(v->xor, len) ||
+	    lower_pieces(l, v, len, &p, 1, &all) != 1 || !all)
+		return fw_maybe(l->rule);
+	return add_piece(l, v, &p, neg, lo, hi);
+}
+
+/* Bytes of a nested NFTA_DATA_VALUE; returns their number, 0 if there are none or too many. */
+static size_t data_value(const struct nlattr *attr, const uint8_t **ret_data)
+{
+	ATTRS(tb, NFTA_DATA_MAX);
+	size_t len;
+
+	attrs_parse(attr, &tb);
+	if (!tb.tb[NFTA_DATA_VALUE])
+		return 0;
+	len = mnl_attr_get_payload_len(tb.tb[NFTA_DATA_VALUE]);
+	*ret_data = mnl_attr_get_payload(tb.tb[NFTA_DATA_VALUE]);
+	return len <= VAL_MAX ? len : 0;
+}
+
+int lower_cmp(struct lower *l, const struct nlattr *data)
+{
+	static const uint8_t zeros[VAL_MAX];
+	uint8_t ones[VAL_MAX];
+	ATTRS(tb, NFTA_CMP_MAX);
+	const struct val *v;
+	const uint8_t *c;
+	size_t len;
+
+	attrs_parse(data, &tb);
+	v = lower_reg(l, attr_be32(tb.tb[NFTA_CMP_SREG], 0));
+	len = data_value(tb.tb[NFTA_CMP_DATA], &c);
+	if (!v || v->kind == VAL_NONE || !len || len > v->len)
+		return fw_maybe(l->rule);
+	memset(ones, 0xff, sizeof(ones));
+	switch (attr_be32(tb.tb[NFTA_CMP_OP], ~0u)) {
+	case NFT_CMP_EQ:
+		return cmp_equal(l, v, c, len, false);
+	case NFT_CMP_NEQ:
+		return cmp_equal(l, v, c, len, true);
+	case NFT_CMP_LTE:
+		return between(l, v, zeros, c, len, false);
+	case NFT_CMP_GT:
+		return between(l, v, zeros, c, len, true);
+	case NFT_CMP_GTE:
+		return between(l, v, c, ones, len, false);
+	case NFT_CMP_LT:
+		return between(l, v, c, ones, len, true);
+	}
+	return fw_maybe(l->rule);
+}
+
+int lower_range(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_RANGE_MAX);
+	const uint8_t *lo, *hi;
+	const struct val *v;
+	size_t len;
+	uint32_t op;
+
+	attrs_parse(data, &tb);
+	v = lower_reg(l, attr_be32(tb.tb[NFTA_RANGE_SREG], 0));
+	len = data_value(tb.tb[NFTA_RANGE_FROM_DATA], &lo);
+	op = attr_be32(tb.tb[NFTA_RANGE_OP], ~0u);
+	if (!v || v->kind == VAL_NONE || !len ||
+	    data_value(tb.tb[NFTA_RANGE_TO_DATA], &hi) != len || op > NFT_RANGE_NEQ)
+		return fw_maybe(l->rule);
+	return between(l, v, lo, hi, len, op == NFT_RANGE_NEQ);
+}
+
+/* The components of a set's key, as far as the registers are understood. */
+static size_t key_sels(struct lower *l, uint32_t sreg, const struct fw_set *set, struct fw_sel *sel)
+{
+	const struct val *v = lower_reg(l, sreg);
+	size_t at = 0, n = 0;
+
+	while (v && at < set->key_len && v < l->reg + REG_WORDS) {
+		struct piece p;
+		bool all;
+
+		if (v->kind == VAL_NONE || v->len > set->key_len - at) {
+			/* one unknown word; further ones may be known again */
+			at += 4;
+			v++;
+			continue;
+		}
+		if (n < FW_SEL_MAX && all_zero(v->xor, v->len) &&
+		    lower_pieces(l, v, v->len, &p, 1, &all) == 1 && all) {
+			sel[n] = (struct fw_sel){ .field = p.field,
+						  .host = v->host,
+						  .key_off = (uint8_t)at,
+						  .len = p.len,
+						  .off = p.off };
+			lower_canonical(sel[n].mask + p.off, v->mask, p.len, v->host);
+			n++;
+		}
+		at += (v->len + 3u) & ~3u;
+		v += (v->len + 3u) / 4;
+	}
+	return n;
+}
+
+int lower_lookup(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_LOOKUP_MAX);
+	const char *name;
+	const struct fw_set *set;
+	struct fw_op *op;
+
+	attrs_parse(data, &tb);
+	name = attr_str(tb.tb[NFTA_LOOKUP_SET]);
+	set = name ? fw_set_find(l->snap, l->rule->chain->table, name) : NULL;
+	if (!set || !set->key_len) {
+		/* a verdict map that cannot be read may do anything */
+		if (attr_be32(tb.tb[NFTA_LOOKUP_DREG], ~0u) == NFT_REG_VERDICT)
+			return fw_op_add(l->rule, FW_UNKNOWN) ? 0 : -ENOMEM;
+		return fw_maybe(l->rule);
+	}
+	op = fw_op_add(l->rule, FW_LOOKUP);
+	if (!op)
+		return -ENOMEM;
+	op->lookup.set = set;
+	op->lookup.neg = attr_be32(tb.tb[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV;
+	op->lookup.vmap =
+		tb.tb[NFTA_LOOKUP_DREG] && attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0) == NFT_REG_VERDICT;
+	op->lookup.n_sel = key_sels(l, attr_be32(tb.tb[NFTA_LOOKUP_SREG], 0), set, op->lookup.sel);
+	/* only what a look-up compares completely is known not to match */
+	return 0;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The snapshot's data structure: building, finding, freeing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "read.h"
+
+static const uint8_t field_len[FW_F_COUNT] = {
+	[FW_F_NFPROTO] = 1,  [FW_F_ETHERTYPE] = 2, [FW_F_IIFNAME] = 16,	 [FW_F_OIFNAME] = 16,
+	[FW_F_IIF] = 4,	     [FW_F_OIF] = 4,	   [FW_F_SADDR4] = 4,	 [FW_F_DADDR4] = 4,
+	[FW_F_SADDR6] = 16,  [FW_F_DADDR6] = 16,   [FW_F_L4PROTO] = 1,	 [FW_F_SPORT] = 2,
+	[FW_F_DPORT] = 2,    [FW_F_TCPFLAGS] = 1,  [FW_F_MARK] = 4,	 [FW_F_CTSTATE] = 4,
+	[FW_F_CTSTATUS] = 4, [FW_F_CTDIR] = 1,	   [FW_F_SADDRTYPE] = 4, [FW_F_DADDRTYPE] = 4,
+};
+
+size_t fw_field_len(enum fw_field f)
+{
+	return field_len[f];
+}
+
+/* Capacity is the power of two at or above n: it need not be stored. */
+int fw_grow(void *arr, size_t n, size_t size)
+{
+	void *p;
+
+	if (n & (n - 1))
+		return 0;
+	memcpy(&p, arr, sizeof(p));
+	p = reallocarray(p, n ? n * 2 : 1, size);
+	if (!p)
+		return -ENOMEM;
+	memcpy(arr, &p, sizeof(p));
+	return 0;
+}
+
+struct fw_table *fw_table_add(struct fw_snapshot *s, int family, const char *name)
+{
+	struct fw_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->family = family;
+	t->name = strdup(name);
+	if (!t->name || fw_grow(&s->tables, s->n_tables, sizeof(*s->tables))) {
+		free(t->name);
+		free(t);
+		return NULL;
+	}
+	return s->tables[s->n_tables++] = t;
+}
+
+struct fw_chain *fw_chain_add(struct fw_snapshot *s, const struct fw_table *t, const char *name)
+{
+	struct fw_chain *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->table = t;
+	c->name = strdup(name);
+	if (!c->name || fw_grow(&s->chains, s->n_chains, sizeof(*s->chains))) {
+		free(c->name);
+		free(c);
+		return NULL;
+	}
+	return s->chains[s->n_chains++] = c;
+}
+
+struct fw_rule *fw_rule_add(struct fw_chain *c, uint64_t handle)
+{
+	struct fw_rule *r;
+
+	if (fw_grow(&c->rules, c->n_rules, sizeof(*c->rules)))
+		return NULL;
+	r = &c->rules[c->n_rules++];
+	memset(r, 0, sizeof(*r));
+	r->chain = c;
+	r->handle = handle;
+	return r;
+}
+
+struct fw_op *fw_op_add(struct fw_rule *r, enum fw_kind kind)
+{
+	struct fw_op *op;
+
+	if (fw_grow(&r->ops, r->n_ops, sizeof(*r->ops)))
+		return NULL;
+	op = &r->ops[r->n_ops++];
+	memset(op, 0, sizeof(*op));
+	op->kind = kind;
+	return op;
+}
+
+int fw_maybe(struct fw_rule *r)
+{
+	return fw_op_add(r, FW_MAYBE) ? 0 : -ENOMEM;
+}
+
+struct fw_match *fw_match_add(struct fw_rule *r, enum fw_field f, bool neg)
+{
+	struct fw_op *op = fw_op_add(r, FW_MATCH);
+
+	if (!op)
+		return NULL;
+	op->match.field = f;
+	op->match.neg = neg;
+	memset(op->match.mask, 0xff, field_len[f]);
+	return &op->match;
+}
+
+int fw_match_range(struct fw_match *m, const void *lo, const void *hi)
+{
+	size_t len = field_len[m->field];
+
+	if (fw_grow(&m->r, m->n, sizeof(*m->r)))
+		return -ENOMEM;
+	memset(&m->r[m->n], 0, sizeof(*m->r));
+	memcpy(m->r[m->n].lo, lo, len);
+	memcpy(m->r[m->n].hi, hi, len);
+	m->n++;
+	return 0;
+}
+
+static void put_be(uint8_t *p, size_t len, uint32_t v)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(v >> (8 * (len - 1 - i)));
+}
+
+int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, uint32_t lo,
+		 uint32_t hi)
+{
+	struct fw_match *m = fw_match_add(r, f, neg);
+	uint8_t l[4], h[4];
+
+	if (!m)
+		return -ENOMEM;
+	put_be(m->mask, field_len[f], mask);
+	put_be(l, field_len[f], lo);
+	put_be(h, field_len[f], hi);
+	return fw_match_range(m, l, h);
+}
+
+struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name)
+{
+	for (size_t i = 0; i < s->n_tables; i++)
+		if (s->tables[i]->family == family && !s->tables[i]->legacy &&
+		    !strcmp(s->tables[i]->name, name))
+			return s->tables[i];
+	return NULL;
+}
+
+static int chain_cmp(const struct fw_table *t, const char *name, const struct fw_chain *c)
+{
+	if (t != c->table)
+		return (uintptr_t)t < (uintptr_t)c->table ? -1 : 1;
+	return strcmp(name, c->name);
+}
+
+static int chain_order(const void *a, const void *b)
+{
+	const struct fw_chain *const *x = a, *const *y = b;
+
+	return chain_cmp((*x)->table, (*x)->name, *y);
+}
+
+void fw_chains_sort(struct fw_snapshot *s)
+{
+	if (s->n_chains)
+		qsort(s->chains, s->n_chains, sizeof(*s->chains), chain_order);
+}
+
+struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_table *t,
+			       const char *name)
+{
+	size_t lo = 0, hi = s->n_chains;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int c = chain_cmp(t, name, s->chains[mid]);
+
+		if (!c)
+			return s->chains[mid];
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
+struct fw_set *fw_set_find(const struct fw_snapshot *s, const struct fw_table *t, const char *name)
+{
+	for (size_t i = 0; i < s->n_sets; i++)
+		if (s->sets[i]->table == t && !strcmp(s->sets[i]->name, name))
+			return s->sets[i];
+	return NULL;
+}
+
+static void chain_free(struct fw_chain *c)
+{
+	for (size_t i = 0; i < c->n_rules; i++) {
+		for (size_t j = 0; j < c->rules[i].n_ops; j++)
+			if (c->rules[i].ops[j].kind == FW_MATCH)
+				free(c->rules[i].ops[j].match.r);
+		free(c->rules[i].ops);
+	}
+	for (size_t i = 0; i < c->n_dev; i++)
+		free(c->dev[i]);
+	free(c->dev);
+	free(c->rules);
+	free(c->name);
+	free(c);
+}
+
+static void set_free(struct fw_set *set)
+{
+	for (size_t i = 0; i < set->n_elems; i++)
+		free(set->elems[i].lo);
+	free(set->elems);
+	free(set->name);
+	free(set);
+}
+
+void fw_snapshot_free(struct fw_snapshot *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_chains; i++)
+		chain_free(s->chains[i]);
+	for (size_t i = 0; i < s->n_sets; i++)
+		set_free(s->sets[i]);
+	for (size_t i = 0; i < s->n_tables; i++) {
+		free(s->tables[i]->name);
+		free(s->tables[i]);
+	}
+	free(s->chains);
+	free(s->sets);
+	free(s->tables);
+	free(s->links);
+	free(s);
+}
