@@ -161,6 +161,8 @@ int control_ask(const char *ifname, const char *request, char **ret_answer, stru
 		ret = send_all(fd, request);
 	if (!ret)
 		ret = read_all(fd, ret_answer);
+	if (ret == -ECONNRESET) /* it ended before it came to answer */
+		ret = err_set(err, ENOENT, "no einat runs on %s", ifname);
 	if (ret && ret != -ENOENT)
 		err_sys(err, -ret, "einat on %s does not answer", ifname);
 	close(fd);

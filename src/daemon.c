@@ -217,10 +217,11 @@ static void on_readable(struct daemon *d, int fd)
 				if (d->served[i].inst)
 					instance_tick(d->served[i].inst);
 	} else if (fd == nft_events_fd(d->rules)) {
-		if (nft_events_drain(d->rules))
-			for (size_t i = 0; i < d->n; i++)
-				if (d->served[i].inst)
-					instance_on_rules(d->served[i].inst);
+		int events = nft_events_drain(d->rules);
+
+		for (size_t i = 0; i < d->n && events; i++)
+			if (d->served[i].inst)
+				instance_on_rules(d->served[i].inst, events);
 	} else {
 		for (size_t i = 0; i < d->n; i++) {
 			struct served *s = &d->served[i];

@@ -59,7 +59,8 @@ static void on_flow(enum ct_event ev, const struct ct_flow *flow, void *data)
 static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *err)
 {
 	struct port_set bound[PROTO_COUNT] = { 0 };
-	struct observed obs = { .link = &inst->link,
+	struct observed obs = { .read_link = link_read,
+				.link = &inst->link,
 				.foreign = inst->foreign,
 				.owners = inst->owners,
 				.bound = bound,
@@ -129,7 +130,8 @@ static int apply_between(struct instance *inst, struct err *err)
 	struct plan *both = NULL;
 	int ret;
 
-	if (!inst->plan || inst->plan->nft.n_slices != inst->cif->n_slices)
+	/* without a table nothing is claimed: there is no state in between */
+	if (!inst->plan || nft_table_exists(inst->cif->name, NULL) != 1)
 		return 0;
 	ret = make_plan(inst, &both, err);
 	if (!ret && claim_less(both, inst->plan))
@@ -200,6 +202,25 @@ static void suspend_all(struct instance *inst, bool suspended)
 {
 	for (unsigned p = 0; p < PROTO_COUNT; p++)
 		inst->suspended[p] = suspended;
+}
+
+/* From here on new flows go to masquerade; bindings that exist are served. */
+static int unclaim(struct instance *inst, struct err *err)
+{
+	struct plan *plan = NULL;
+	int ret;
+
+	suspend_all(inst, true);
+	ret = make_plan(inst, &plan, err);
+	if (!ret && nft_table_exists(inst->cif->name, err) == 1)
+		ret = nft_table_update(&inst->plan->nft, &plan->nft, err);
+	if (ret) {
+		plan_free(plan);
+		return ret;
+	}
+	plan_free(inst->plan);
+	inst->plan = plan;
+	return 0;
 }
 
 /* The data plane comes first: nothing is claimed before it works. */
@@ -276,7 +297,7 @@ static void undo_start(struct instance *inst)
 
 static int start_link(struct instance *inst, struct err *err)
 {
-	int ret = observe_foreign(inst->cif, inst->owners, &inst->foreign, err);
+	int ret = observe_foreign(inst->cif, &inst->link, inst->owners, &inst->foreign, err);
 
 	if (!ret)
 		ret = observe_sockets(&inst->link, inst->owners, err);
@@ -296,8 +317,7 @@ static void undo_reopen(struct instance *inst)
 
 	if (!inst->engine)
 		return;
-	suspend_all(inst, true);
-	if (instance_apply(inst, &ignored))
+	if (unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
 	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
 	engine_detach(inst->engine, &ignored);
@@ -368,6 +388,9 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
 	if (!ret)
 		ret = start_link(inst, err);
+	/* rules of an earlier einat that was killed */
+	if (!ret && !cif->n_hairpin_ifs)
+		ret = hairpin_remove(cif->name, err);
 	if (ret) {
 		undo_start(inst);
 		instance_free(inst);
@@ -423,11 +446,8 @@ int instance_stop(struct instance *inst, struct err *err)
 		first = e;
 	}
 	if (inst->engine) {
-		/* new flows go to masquerade from here on */
-		suspend_all(inst, true);
-		if (instance_apply(inst, &e))
+		if (unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
-		hairpin_remove(inst->cif->name, &e);
 		stop_flows(inst);
 		step = engine_detach(inst->engine, &e);
 		if (step && !ret) {

@@ -6,6 +6,7 @@
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
+#include "src/nft_events.h"
 
 /* Fill of the slice, in percent, at which the claim is suspended and resumed. */
 #define HIGH_WATER 90
@@ -20,12 +21,6 @@ void instance_on_conntrack(struct instance *inst)
 {
 	if (ct_events_drain(inst->ct) == -ENOBUFS)
 		inst->ct_lost = true;
-}
-
-void instance_on_rules(struct instance *inst)
-{
-	inst->rules_due = true;
-	inst->rules_ours = true;
 }
 
 static void try_apply(struct instance *inst, const char *why)
@@ -209,7 +204,7 @@ static void reread_rules(struct instance *inst)
 	struct err err;
 
 	inst->rules_due = false;
-	if (observe_foreign(inst->cif, inst->owners, &f, &err)) {
+	if (observe_foreign(inst->cif, &inst->link, inst->owners, &f, &err)) {
 		log_error("%s: %s", inst->cif->name, err.text);
 		inst->rules_due = true;
 		return;
@@ -222,12 +217,20 @@ static void reread_rules(struct instance *inst)
 /* `nft flush ruleset`, a firewall's reload: without the claim, bindings would be masqueraded. */
 static void check_table(struct instance *inst)
 {
-	inst->rules_ours = false;
 	if (inst->engine && nft_table_exists(inst->cif->name, NULL) == 0) {
 		log_warn("%s: einat's nftables table was deleted; writing it again",
 			 inst->cif->name);
 		try_apply(inst, "the loss of its table");
 	}
+}
+
+/* The table is mended at once; others' rules may come in a burst, so these are read later. */
+void instance_on_rules(struct instance *inst, int events)
+{
+	if (events & NFT_EV_FOREIGN)
+		inst->rules_due = true;
+	if (events & NFT_EV_OURS)
+		check_table(inst);
 }
 
 static void resync_flows(struct instance *inst)
@@ -254,8 +257,6 @@ void instance_tick(struct instance *inst)
 	}
 	if (!inst->engine)
 		return;
-	if (inst->rules_ours)
-		check_table(inst);
 	/* iptables-legacy announces nothing */
 	if (inst->rules_due || inst->ticks % (10 * second) == 0)
 		reread_rules(inst);

@@ -19,7 +19,6 @@ struct instance {
 	bool suspended[PROTO_COUNT];
 	bool ct_lost; /* conntrack events were lost: resync */
 	bool rules_due; /* nftables changed: read again */
-	bool rules_ours; /* einat's own table may be gone: look */
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks;

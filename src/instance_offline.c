@@ -11,7 +11,7 @@
 int instance_plan(const struct conf_if *cif, struct err *err)
 {
 	struct instance inst = { .cif = cif };
-	struct observed obs = { .link = &inst.link };
+	struct observed obs = { .read_link = link_read, .link = &inst.link };
 	struct plan *plan = NULL;
 	int ret = link_read(cif->name, &inst.link, err);
 
@@ -22,7 +22,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 		ret = inst.owners ? ct_open(&inst.ct, err) : err_sys(err, ENOMEM, "plan");
 	}
 	if (!ret)
-		ret = observe_foreign(cif, inst.owners, &inst.foreign, err);
+		ret = observe_foreign(cif, &inst.link, inst.owners, &inst.foreign, err);
 	if (!ret)
 		ret = observe_sockets(&inst.link, inst.owners, err);
 	if (!ret)

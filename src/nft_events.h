@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tells that nftables rules of this network namespace have changed; not which. */
+/* Tells that nftables rules of this network namespace have changed, and whose. */
 #ifndef EINAT_NFT_EVENTS_H
 #define EINAT_NFT_EVENTS_H
 
@@ -8,7 +8,11 @@
 struct nft_events;
 int nft_events_open(struct nft_events **ret_ev, struct err *err);
 int nft_events_fd(const struct nft_events *ev);
-/** nft_events_drain() - read all that is pending: 1 if anything changed, 0 if not. */
+enum {
+	NFT_EV_FOREIGN = 1 << 0, /* rules of others */
+	NFT_EV_OURS = 1 << 1, /* one of einat's own tables was deleted */
+};
+/** nft_events_drain() - read all that is pending: a mask of NFT_EV_. */
 int nft_events_drain(struct nft_events *ev);
 void nft_events_close(struct nft_events *ev);
 

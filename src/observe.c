@@ -13,7 +13,16 @@ static bool names_ports(const struct foreign_dnat *d)
 	return port_set_count(&d->ports) < 65535;
 }
 
-static int set_dnat(const struct foreign *f, struct owners *owners)
+/* One for other addresses only (127.0.0.1, a second uplink's) takes nothing away here. */
+static bool meets_external(const struct foreign_dnat *d, const struct link_info *link)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_list_contains(&d->dst, &link->addr[i]))
+			return true;
+	return !d->dst.n;
+}
+
+static int set_dnat(const struct foreign *f, const struct link_info *link, struct owners *owners)
 {
 	int ret = 0;
 
@@ -21,7 +30,8 @@ static int set_dnat(const struct foreign *f, struct owners *owners)
 		struct port_set ports = { 0 };
 
 		for (size_t i = 0; i < f->n_dnat && !ret; i++)
-			if (f->dnat[i].protos & 1u << proto && names_ports(&f->dnat[i]))
+			if (f->dnat[i].protos & 1u << proto && names_ports(&f->dnat[i]) &&
+			    meets_external(&f->dnat[i], link))
 				ret = port_set_union(&ports, &f->dnat[i].ports);
 		if (!ret)
 			ret = owners_set(owners, OWNER_DNAT, proto, &ports);
@@ -30,15 +40,15 @@ static int set_dnat(const struct foreign *f, struct owners *owners)
 	return ret;
 }
 
-int observe_foreign(const struct conf_if *cif, struct owners *owners, struct foreign **ret_foreign,
-		    struct err *err)
+int observe_foreign(const struct conf_if *cif, const struct link_info *link, struct owners *owners,
+		    struct foreign **ret_foreign, struct err *err)
 {
 	struct foreign *f = NULL;
 	int ret = foreign_read(cif->name, cif->inbound_mark.value, cif->inbound_mark.mask, &f, err);
 
 	if (ret)
 		return ret;
-	ret = set_dnat(f, owners);
+	ret = set_dnat(f, link, owners);
 	if (ret) {
 		foreign_free(f);
 		return err_sys(err, -ret, "cannot note the ports of DNAT rules");

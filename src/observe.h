@@ -11,8 +11,8 @@
 #include "src/sockets.h"
 
 /** observe_foreign() - read others' rules; their DNAT ports go into @owners. */
-int observe_foreign(const struct conf_if *cif, struct owners *owners, struct foreign **ret_foreign,
-		    struct err *err);
+int observe_foreign(const struct conf_if *cif, const struct link_info *link, struct owners *owners,
+		    struct foreign **ret_foreign, struct err *err);
 /** observe_sockets() - local sockets into @owners. */
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err);
 /** observe_flows() - conntrack into @owners, in place of what was known. */

@@ -344,8 +344,53 @@ static int warn_subnets(struct plan *p, const struct conf_if *c, const struct fo
 	return ret;
 }
 
-static int warn_drops(struct plan *p, const struct conf_if *c, const struct foreign *f)
+/* Whether some slice takes sources within @prefix. */
+static bool slices_use(const struct plan *p, const struct net_prefix *prefix)
 {
+	for (size_t i = 0; i < p->nft.n_slices; i++) {
+		const struct nft_slice *s = &p->nft.slices[i];
+
+		if (list_covers(&s->not_internal, prefix))
+			continue;
+		for (size_t j = 0; j < s->internal.n; j++)
+			if (net_prefix_contains(&s->internal.p[j], &prefix->addr) ||
+			    net_prefix_contains(prefix, &s->internal.p[j].addr))
+				return true;
+	}
+	return false;
+}
+
+static bool drop_meets_dst(const struct plan *p, const struct foreign_drop *d)
+{
+	for (size_t i = 0; i < d->dst.n; i++)
+		if (slices_use(p, &d->dst.p[i]))
+			return true;
+	return !d->dst.n;
+}
+
+/* Docker, podman and libvirt drop what goes out to their own bridges. */
+static bool drop_meets_oif(const struct plan *p, const struct foreign_drop *d,
+			   const struct observed *obs)
+{
+	struct link_info link;
+
+	if (!d->n_oif || d->oif_except)
+		return true;
+	for (size_t i = 0; i < d->n_oif; i++) {
+		struct net_prefix host = { .len = 128 };
+
+		if (obs->read_link(d->oif[i], &link, NULL) || !link.n_addr)
+			return true;
+		host.addr = link.addr[0];
+		if (slices_use(p, &host))
+			return true;
+	}
+	return false;
+}
+
+static int warn_drops(struct plan *p, const struct conf_if *c, const struct observed *obs)
+{
+	const struct foreign *f = obs->foreign;
 	int ret = 0;
 
 	for (size_t i = 0; i < f->n_drop && !ret; i++) {
@@ -353,18 +398,20 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct fore
 		uint32_t value = c->inbound_mark.mask ? c->inbound_mark.value : 1;
 		uint32_t mask = c->inbound_mark.mask ? c->inbound_mark.mask : 1;
 
-		if (d->mark_accepts)
+		/* a block list of remote addresses is the operator's wish */
+		if (d->mark_accepts || d->names_src || !drop_meets_dst(p, d) ||
+		    !drop_meets_oif(p, d, obs))
 			continue;
 		ret = warn(p,
-			   "filtering will not be endpoint-independent: %s drops new "
-			   "connections from outside; %s%s there the rule \"%s\"",
-			   d->where,
-			   c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
-			   "add",
-			   d->xtables ? "-m mark --mark VALUE/MASK -j ACCEPT"
-				      : "meta mark and MASK == VALUE accept");
-		if (!ret)
-			ret = warn(p, "  (with VALUE 0x%x and MASK 0x%x)", value, mask);
+			   "filtering will not be endpoint-independent: %s drops new connections "
+			   "from outside (%s); to open exactly the bindings%s, put in front of "
+			   "that: %s 0x%x%s0x%x%s",
+			   d->where, d->cause,
+			   c->inbound_mark.mask ? "" : ", start with --inbound-mark 0x1/0x1 and",
+			   d->xtables ? "-m mark --mark" : "meta mark and",
+			   d->xtables ? value : mask,
+			   d->xtables ? "/" : " == ", d->xtables ? mask : value,
+			   d->xtables ? " -j ACCEPT" : " accept");
 	}
 	return ret;
 }
@@ -374,7 +421,7 @@ static int warn_all(struct plan *p, const struct conf_if *c, const struct observ
 	int ret = warn_subnets(p, c, obs->foreign);
 
 	if (!ret)
-		ret = warn_drops(p, c, obs->foreign);
+		ret = warn_drops(p, c, obs);
 	if (!ret && !obs->link->n_addr)
 		ret = warn(p, "%s has no IPv4 address yet: nothing is translated until it has one",
 			   obs->link->name);

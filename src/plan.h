@@ -11,8 +11,12 @@
 #include "src/link.h"
 #include "src/owners.h"
 
+/* The address of another interface, to tell whose hosts are behind it: as link_read(). */
+typedef int (*plan_read_link_fn)(const char *name, struct link_info *ret_info, struct err *err);
+
 /* What the plan is made from; all borrowed. */
 struct observed {
+	plan_read_link_fn read_link;
 	const struct link_info *link;
 	const struct foreign *foreign;
 	struct owners *owners;

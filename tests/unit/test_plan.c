@@ -328,12 +328,51 @@ static void firewall_that_drops_is_warned_of(void **state)
 {
 	struct fixture *f = *state;
 
-	f->drop[0] = (struct foreign_drop){ .where = "ip filter FORWARD", .xtables = true };
+	f->drop[0] = (struct foreign_drop){ .where = "ip filter FORWARD",
+					    .cause = "policy drop",
+					    .xtables = true };
 	f->foreign.n_drop = 1;
 	assert_true(warned(build(f), "filtering will not be endpoint-independent"));
 	assert_true(warned(f->plan, "--inbound-mark"));
 	f->drop[0].mark_accepts = true;
 	assert_int_equal(build(f)->n_warnings, 0);
+}
+
+static int container_bridge(const char *name, struct link_info *ret_info, struct err *err)
+{
+	(void)err;
+	*ret_info = (struct link_info){ .ifindex = 3, .n_addr = 1 };
+	ret_info->addr[0] = addr(strcmp(name, "docker0") ? "192.168.1.1" : "172.17.0.1");
+	return 0;
+}
+
+static void drops_that_do_not_concern_the_slice_are_not_warned_of(void **state)
+{
+	struct fixture *f = *state;
+	char *docker0[] = { "docker0" }, *lan[] = { "lan" };
+
+	container_masquerade(f);
+	f->obs.read_link = container_bridge;
+	f->foreign.n_drop = 1;
+	/* Docker 28: raw PREROUTING -d 172.17.0.2 ! -i docker0 -j DROP */
+	f->drop[0] = (struct foreign_drop){ .where = "ip raw PREROUTING", .cause = "#1" };
+	add_prefix(&f->drop[0].dst, "172.17.0.2/32");
+	assert_false(warned(build(f), "filtering will not"));
+	net_list_free(&f->drop[0].dst);
+	add_prefix(&f->drop[0].dst, "192.168.1.9/32");
+	assert_true(warned(build(f), "filtering will not"));
+	net_list_free(&f->drop[0].dst);
+
+	f->drop[0].oif = docker0;
+	f->drop[0].n_oif = 1;
+	assert_false(warned(build(f), "filtering will not"));
+	f->drop[0].oif = lan;
+	assert_true(warned(build(f), "filtering will not"));
+	f->drop[0].oif_except = true;
+	assert_true(warned(build(f), "filtering will not"));
+
+	f->drop[0] = (struct foreign_drop){ .where = "x", .cause = "y", .names_src = true };
+	assert_false(warned(build(f), "filtering will not"));
 }
 
 static void ports_of_live_bindings_are_kept_from_masquerade(void **state)
@@ -364,6 +403,7 @@ int main(void)
 		T(longest_match_alone_tells_the_slices),
 		T(forwards_inside_are_bindings_outside_dnat),
 		T(firewall_that_drops_is_warned_of),
+		T(drops_that_do_not_concern_the_slice_are_not_warned_of),
 		T(ports_of_live_bindings_are_kept_from_masquerade),
 	};
 
