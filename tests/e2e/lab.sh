@@ -365,7 +365,7 @@ stop_einat()
 einat() { at router "$EINAT" "$@"; }
 
 # json EXPRESSION: evaluates a Python expression over the JSON text `d` on standard input.
-json() { "$PY" -c 'import json,sys; d=json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+json() { "$PY" -c 'import json,sys; d=json.load(sys.stdin); print(eval("(" + sys.argv[1] + ")"))' "$1"; }
 
 # stat_of out|in REASON; count_of NAME; binding_of PROTO INTERNAL-ENDPOINT
 stat_of() { einat stats -i wan --json | json "d['$1'].get('$2',{}).get('packets',0)"; }
@@ -435,6 +435,11 @@ snapshot()
 # same BEFORE AFTER: compares two snapshots, shows the difference.
 same() { diff -u "$T/$1" "$T/$2"; }
 
+# family and name of einat's table, and its text
+einat_table() { at router nft list tables | sed -n 's/^table \(inet .*einat.*\)/\1/p'; }
+# shellcheck disable=SC2046 # two words are meant
+einat_rules() { at router nft -s list table $(einat_table); }
+
 # what einat wrote, named for messages: 0 if there is any trace of it
 has_traces()
 {
@@ -462,6 +467,7 @@ hold()
 {
 	start "$1" "$2" "$PEER" "${5-hold}" -b "$3" "$4"
 	wait_for 6 test -s "$T/$1"
+	# shellcheck disable=SC2034 # used by callers
 	ENDPOINT=$(head -n 1 "$T/$1")
 }
 # send BOX PORT TARGET [OPTIONS]: one datagram; what came back

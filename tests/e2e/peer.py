@@ -189,7 +189,7 @@ def cmd_eif(a):
 
 
 def cmd_hold(a):
-    s = udp_socket(a.bind)
+    s = udp_socket(a.bind, a.host)
     words = ask(s, endpoint(a.args[0]))
     print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
     if not words:
@@ -269,6 +269,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("command")
     p.add_argument("-b", "--bind", type=int, default=0)
+    p.add_argument("--host", default="", help="hold: bind this address")
     p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
     p.add_argument("--tries", type=int, default=3)
     p.add_argument("--rate", type=float, default=1000, help="datagrams a second")

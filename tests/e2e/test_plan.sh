@@ -23,7 +23,7 @@ plan_of()
 	at other nft flush ruleset
 	at other nft -f "$T/plan.nft"
 	must_start "$@"
-	table=$(at router nft list tables | sed -n 's/^table \(inet .*einat.*\)/\1/p')
+	table=$(einat_table)
 	# shellcheck disable=SC2086 # family and name
 	at router nft -s list table $table >"$T/table.run"
 	# shellcheck disable=SC2086
