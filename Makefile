@@ -25,7 +25,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all demo deps test check bench lint asan fuzz install uninstall clean help
+.PHONY: all demo deps test lint asan install uninstall clean help
 
 all: $(B)/einat  ## build the program at build/einat
 
@@ -99,6 +99,20 @@ clean:  ## remove all that was built
 install: $(B)/einat  ## install to PREFIX (default /usr/local)
 	install -D -m 755 $(B)/einat $(DESTDIR)$(PREFIX)/sbin/einat
 	install -D -m 644 docs/einat.8 $(DESTDIR)$(PREFIX)/share/man/man8/einat.8
+	install -D -m 644 packaging/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/einat
+	install -D -m 644 packaging/einat.conf $(DESTDIR)$(PREFIX)/share/doc/einat/einat.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for u in einat.service einat@.service; do \
+		sed 's|/usr/sbin/einat|$(PREFIX)/sbin/einat|' packaging/$$u \
+			> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u; done
+
+uninstall:  ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/sbin/einat $(DESTDIR)$(PREFIX)/share/man/man8/einat.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/einat \
+		$(DESTDIR)$(PREFIX)/share/doc/einat/einat.conf \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/einat.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/einat@.service
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
