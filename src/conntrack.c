@@ -304,8 +304,9 @@ int ct_add_snat(struct ct *ct, const struct ct_flow *flow, const struct net_addr
  *
  * A packet of the flow that passes between the two makes an entry of its own, NATed as the rules
  * of the moment say; that one is deleted too and the attempt repeated. It is no error if @flow has
- * no entry. -EADDRINUSE: @ext:@ext_port is in use towards the same peer; the flow has no entry
- * then. -EEXIST: its packets came faster than REPLACE_TRIES attempts.
+ * no entry. A flow that the peer began is given with its directions swapped: a tuple finds the
+ * entry by either direction. -EADDRINUSE: @ext:@ext_port is in use towards the same peer; the flow
+ * has no entry then. -EEXIST: its packets came faster than REPLACE_TRIES attempts.
  */
 int ct_replace_snat(struct ct *ct, const struct ct_flow *flow, const struct net_addr *ext,
 		    uint16_t ext_port, struct err *err)

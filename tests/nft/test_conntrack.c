@@ -62,6 +62,38 @@ static void test_udp(void **state)
 	close(peer);
 }
 
+/* A flow that the peer began is handed back the other way round, as if the host had begun it. */
+static void test_udp_inbound(void **state)
+{
+	int host = sock(LAN, SOCK_DGRAM, 0, HOST, 5006), peer = sock(WAN, SOCK_DGRAM, 0, PEER, 55);
+	struct net_addr ext = addr(EXT);
+	struct ct_flow f, g;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(rules(""), 0);
+	udp_send(peer, HOST, 5006);
+	udp_expect(host, PEER, 55);
+	udp_send(host, PEER, 55);
+	udp_expect(peer, HOST, 5006);
+	assert_int_equal(find(PROTO_UDP, PEER, 55, &f), 1);
+	g = f;
+	g.src = f.rsrc;
+	g.sport = f.rsport;
+	g.dst = f.rdst;
+	g.dport = f.rdport;
+	g.rsrc = g.dst;
+	g.rsport = g.dport;
+	assert_int_equal(ct_replace_snat(lab.ct, &g, &ext, 20128, &err), 0);
+	assert_int_equal(find(PROTO_UDP, PEER, 55, &f), 0);
+	udp_send(peer, EXT, 20128);
+	udp_expect(host, PEER, 55);
+	udp_send(host, PEER, 55);
+	udp_expect(peer, EXT, 20128);
+	close(host);
+	close(peer);
+}
+
 /* A destination that is translated stays so. */
 static void test_udp_dnat(void **state)
 {
@@ -362,10 +394,10 @@ static void test_tcp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp),	     cmocka_unit_test(test_udp_dnat),
-		cmocka_unit_test(test_replace_live), cmocka_unit_test(test_icmp),
-		cmocka_unit_test(test_tcp),	     cmocka_unit_test(test_zone),
-		cmocka_unit_test(test_port_clash),
+		cmocka_unit_test(test_udp),	 cmocka_unit_test(test_udp_inbound),
+		cmocka_unit_test(test_udp_dnat), cmocka_unit_test(test_replace_live),
+		cmocka_unit_test(test_icmp),	 cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_zone),	 cmocka_unit_test(test_port_clash),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
