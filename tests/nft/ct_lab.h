@@ -190,8 +190,7 @@ static inline unsigned find(unsigned proto, const char *src, uint16_t sport, str
 
 	assert_int_equal(net_addr_parse(src, &w.src), 0);
 	assert_int_equal(ct_dump(lab.ct, match, &w, &err), 0);
-	if (w.n)
-		*ret = w.flow;
+	*ret = w.flow; /* all zero if there is none */
 	return w.n;
 }
 
