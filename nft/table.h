@@ -46,10 +46,25 @@ struct nft_spec {
 	size_t n_forwards;
 };
 
+/*
+ * All return 0 or -errno with @err (may be NULL), and write in one atomic batch: on failure the
+ * kernel is as before. -EINVAL: the spec makes no sense; -EPERM: no CAP_NET_ADMIN; -EOPNOTSUPP: the
+ * kernel lacks what @err names; -ENOMEM. IPv6 prefixes and external addresses are passed over.
+ */
+/** nft_table_apply() - write the whole table; an older one is replaced. */
 int nft_table_apply(const struct nft_spec *spec, struct err *err);
+/**
+ * nft_table_update() - from what apply() or update() has written to @to. Sets that do not differ
+ * are left alone (with what a user has added there); if a rule differs, or the table is gone
+ * when a set is changed, all is written anew. Nothing is sent when nothing differs.
+ */
 int nft_table_update(const struct nft_spec *from, const struct nft_spec *to, struct err *err);
+/** nft_table_remove() - 0 also if there was none. */
 int nft_table_remove(const char *ifname, struct err *err);
+/** nft_table_exists() - 1, 0 or -errno. */
 int nft_table_exists(const char *ifname, struct err *err);
+/** nft_table_print() - what apply() writes, for `nft -f`; -EINVAL also if nft cannot spell ifname.
+ */
 int nft_table_print(const struct nft_spec *spec, FILE *out);
 
 #endif

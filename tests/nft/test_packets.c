@@ -665,6 +665,30 @@ static void test_leak_guard(void **state)
 	spec_free(&t);
 }
 
+/* What is not a claimed flow passes the guard, even if nothing of ours has NATed it. */
+static void test_leak_guard_spares(void **state)
+{
+	struct lab *l = *state;
+	struct test_spec t;
+	int fd;
+
+	need_root();
+	wan_spec(&t, NFT_REST_NONE);
+	apply(&t);
+	remake_wan(l);
+	/* an address of this host that @external does not hold */
+	do_run("ip addr add 203.0.113.77/24 dev wan");
+	is_peer(seen(l, ROUTER, "203.0.113.77", 5003), "203.0.113.77", 5003);
+	/* SNAT by others to an address that is not this host's */
+	do_run("nft 'table ip other { chain post { type nat hook postrouting priority srcnat; "
+	       "oifname wan snat to 203.0.113.50; }; }'");
+	fd = udp(l, LAN, HOST, 5004);
+	send_to(fd, REMOTE, 7000);
+	is_peer(recv_from(l->remote), "203.0.113.50", 5004);
+	close(fd);
+	spec_free(&t);
+}
+
 /* The control: without the guard's rules such a packet does leave with its private source. */
 static void test_leak_without_guard(void **state)
 {
@@ -702,6 +726,7 @@ int main(void)
 		lab_test(test_guard_icmp),
 		lab_test(test_forwards),
 		lab_test(test_leak_guard),
+		lab_test(test_leak_guard_spares),
 		lab_test(test_leak_without_guard),
 	};
 

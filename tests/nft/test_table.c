@@ -523,6 +523,7 @@ static void test_print_equals_apply(void **state)
 	}
 	/* nothing but what must be there */
 	spec_init(&t, 1, NFT_REST_GUARD);
+	net_list_free(&t.slices[0].internal);
 	t.s.n_slices = t.s.n_external = t.s.kept_protos = 0;
 	print_equals_apply(&t);
 }
