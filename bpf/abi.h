@@ -20,12 +20,12 @@ enum einat_proto {
 	EINAT_PROTO_COUNT,
 };
 
-#define EINAT_PORTS	  65536u
-#define EINAT_PORT_WORDS  (EINAT_PORTS / 64) /* 64-bit words of a port bitmap */
-#define EINAT_MAX_EXT	  8		     /* external addresses of one interface */
-#define EINAT_MAX_SLICES  16		     /* slices of one interface */
-#define EINAT_NO_PLANE	  0xffffu
-#define EINAT_LOCKS	  256
+#define EINAT_PORTS	 65536u
+#define EINAT_PORT_WORDS (EINAT_PORTS / 64) /* 64-bit words of a port bitmap */
+#define EINAT_MAX_EXT	 8 /* external addresses of one interface */
+#define EINAT_MAX_SLICES 16 /* slices of one interface */
+#define EINAT_NO_PLANE	 0xffffu
+#define EINAT_LOCKS	 256
 
 /* IPv6, or IPv4 as ::ffff:a.b.c.d, network byte order. */
 struct einat_addr {
@@ -40,7 +40,7 @@ struct einat_addr {
 struct einat_endpoint {
 	struct einat_addr addr;
 	__be16 port; /* or ICMP query identifier, as on the wire */
-	__u8 proto;  /* enum einat_proto */
+	__u8 proto; /* enum einat_proto */
 	__u8 pad;
 };
 
@@ -50,25 +50,25 @@ struct einat_endpoint {
  * Times are seconds of the clock that the program uses (see einat_ctl.now_override).
  */
 enum einat_slot_state {
-	SLOT_FREE,     /* zero: a new map is all free */
+	SLOT_FREE, /* zero: a new map is all free */
 	SLOT_RESERVED, /* being filled by the CPU that took the port's bit in "used" */
 	SLOT_LIVE,
-	SLOT_FREEING,  /* its by_internal entry is being deleted */
+	SLOT_FREEING, /* its by_internal entry is being deleted */
 };
 
 #define SLOT_F_STATIC	(1u << 0) /* static binding: never expires */
 #define SLOT_F_TCP_OPEN (1u << 1) /* TCP: tcp_open > 0 was seen or sessions are untracked */
 
 struct einat_slot {
-	__u8 state;	      /* enum einat_slot_state; changed only under the slot's lock */
-	__u8 flags;	      /* SLOT_F_ */
-	__u16 seq;	      /* counts the uses of the slot: a reader compares it afterwards */
+	__u8 state; /* enum einat_slot_state; changed only under the slot's lock */
+	__u8 flags; /* SLOT_F_ */
+	__u16 seq; /* counts the uses of the slot: a reader compares it afterwards */
 	struct einat_addr addr; /* internal address */
-	__be16 port;	      /* internal port */
-	__u16 gen;	      /* einat_ext.gen at creation: another value means absent */
-	__u32 last_out;	      /* last outbound packet; written at most once a second */
-	__u16 tcp_open;	      /* established TCP sessions of the binding */
-	__u16 tcp_trans;      /* TCP sessions in RST grace (RFC 6146 TRANS) */
+	__be16 port; /* internal port */
+	__u16 gen; /* einat_ext.gen at creation: another value means absent */
+	__u32 last_out; /* last outbound packet; written at most once a second */
+	__u16 tcp_open; /* established TCP sessions of the binding */
+	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS) */
 };
 
 /* Map "sessions" (hash, preallocated): one TCP connection under a binding, RFC 6146 3.5.2. */
@@ -80,13 +80,13 @@ struct einat_session_key {
 };
 
 enum einat_tcp_state { /* RFC 6146 3.5.2.2; "out" is our inside (its V6 side) */
-	TCP_S_OUT_SYN,	/* V6 INIT */
-	TCP_S_IN_SYN,	/* V4 INIT */
-	TCP_S_ESTABLISHED,
-	TCP_S_OUT_FIN,
-	TCP_S_IN_FIN,
-	TCP_S_BOTH_FIN,
-	TCP_S_TRANS,
+		       TCP_S_OUT_SYN, /* V6 INIT */
+		       TCP_S_IN_SYN, /* V4 INIT */
+		       TCP_S_ESTABLISHED,
+		       TCP_S_OUT_FIN,
+		       TCP_S_IN_FIN,
+		       TCP_S_BOTH_FIN,
+		       TCP_S_TRANS,
 };
 
 struct einat_session {
@@ -101,7 +101,7 @@ struct einat_frag_key {
 	struct einat_addr daddr;
 	__be32 id;
 	__u8 proto; /* IPPROTO_ */
-	__u8 dir;   /* enum einat_dir */
+	__u8 dir; /* enum einat_dir */
 	__u16 pad;
 };
 
@@ -109,8 +109,8 @@ struct einat_frag {
 	__u32 slot;
 	__u16 seq;
 	__u16 rslot_seq; /* hairpin target, see rslot */
-	__u32 rslot;	 /* ~0u: none */
-	__u32 at;	 /* seconds */
+	__u32 rslot; /* ~0u: none */
+	__u32 at; /* seconds */
 };
 
 /*
@@ -136,7 +136,7 @@ struct einat_ext {
 	__u16 plane[EINAT_PROTO_COUNT]; /* EINAT_NO_PLANE: the protocol has no plane here */
 };
 
-#define CFG_F_GUARD_STRICT (1u << 0) /* drop every private source that is not translated */
+#define CFG_F_GUARD_STRICT     (1u << 0) /* drop every private source that is not translated */
 #define CFG_F_WHEN_FULL_REFUSE (1u << 1) /* ICMP code 13 instead of a silent drop */
 
 /*
@@ -161,15 +161,15 @@ struct einat_cfg {
 
 /* Map "ctl" (array of 1, mmap-able). */
 struct einat_ctl {
-	__u32 abi;	    /* EINAT_ABI; 0 in a new map */
-	__u32 active;	    /* index of the einat_cfg in force */
+	__u32 abi; /* EINAT_ABI; 0 in a new map */
+	__u32 active; /* index of the einat_cfg in force */
 	__u32 now_override; /* tests only: the clock, if not 0 */
-	__u32 hand;	    /* clock hand of the incremental sweep; written by BPF */
-	__u32 now;	    /* written by the sweep program: the data plane's clock, seconds */
-	__u32 n_planes;	    /* planes in "slots" and "used" */
-	__u32 n_slices;	    /* slices in "avail" */
-	__u32 ifindex;	    /* external interface that this data plane was made for */
-	__u32 flags;	    /* CTL_F_, user space only */
+	__u32 hand; /* clock hand of the incremental sweep; written by BPF */
+	__u32 now; /* written by the sweep program: the data plane's clock, seconds */
+	__u32 n_planes; /* planes in "slots" and "used" */
+	__u32 n_slices; /* slices in "avail" */
+	__u32 ifindex; /* external interface that this data plane was made for */
+	__u32 flags; /* CTL_F_, user space only */
 	__u32 pad[7];
 };
 
@@ -193,26 +193,26 @@ struct einat_ctl {
 #define SWEEP_MAX 4096 /* slots looked at in one run, at most */
 
 enum einat_sweep_op {
-	SWEEP_EXPIRED,	/* free what has expired in [first, first + count) */
-	SWEEP_FORCE,	/* free every slot in the range, static ones too */
-	SWEEP_ADD,	/* make the binding @ep <-> slot @first (static with flag); count is 1 */
+	SWEEP_EXPIRED, /* free what has expired in [first, first + count) */
+	SWEEP_FORCE, /* free every slot in the range, static ones too */
+	SWEEP_ADD, /* make the binding @ep <-> slot @first (static with flag); count is 1 */
 };
 
 struct einat_sweep {
-	__u32 op;    /* enum einat_sweep_op */
+	__u32 op; /* enum einat_sweep_op */
 	__u32 first; /* slot number */
 	__u32 count; /* at most SWEEP_MAX */
 	__u32 freed; /* out */
-	__u32 live;  /* out */
+	__u32 live; /* out */
 	__s32 error; /* out: SWEEP_ADD: 0 or -errno (-EEXIST: port or endpoint in use) */
 	__u32 flags; /* SWEEP_ADD: SLOT_F_ */
 	struct einat_endpoint ep; /* SWEEP_ADD */
-	__u32 age;   /* SWEEP_ADD: seconds since the last outbound packet */
+	__u32 age; /* SWEEP_ADD: seconds since the last outbound packet */
 };
 
 enum einat_dir {
 	EINAT_OUT, /* TC egress of the external interface */
-	EINAT_IN,  /* TC ingress */
+	EINAT_IN, /* TC ingress */
 	EINAT_DIR_COUNT,
 };
 
@@ -254,7 +254,7 @@ enum einat_reason {
 #define EINAT_REASON_ENUM(name, word, class, text) REASON_##name,
 	EINAT_REASONS(EINAT_REASON_ENUM)
 #undef EINAT_REASON_ENUM
-	EINAT_REASON_COUNT,
+		EINAT_REASON_COUNT,
 };
 
 struct einat_stat {
@@ -266,8 +266,8 @@ struct einat_stat {
 enum einat_count {
 	COUNT_BINDING_NEW,
 	COUNT_BINDING_FREED,
-	COUNT_PORT_KEPT,   /* new bindings that kept the internal port */
-	COUNT_SOCKET_MET,  /* candidate ports refused since a local socket holds them */
+	COUNT_PORT_KEPT, /* new bindings that kept the internal port */
+	COUNT_SOCKET_MET, /* candidate ports refused since a local socket holds them */
 	COUNT_SESSION_NEW,
 	COUNT_SESSION_FULL, /* no room: the binding is treated as established */
 	EINAT_COUNT_COUNT,

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bindings: look-up from both sides, and making one for an outbound packet. */
+#ifndef EINAT_BPF_BINDING_H
+#define EINAT_BPF_BINDING_H
+
+#include "bpf/port.h"
+
+/* A binding as one packet sees it. */
+struct bind {
+	__u32 slot;
+	__u16 seq;
+	__u16 tcp_trans; /* it has a session in RST grace */
+	__be32 addr; /* outbound: external endpoint; inbound: internal endpoint */
+	__be16 port;
+	__u8 made; /* by this packet: new or revived */
+	__u8 pad;
+};
+
+enum found {
+	FOUND,
+	FOUND_NONE,
+	FOUND_STALE, /* expired or of a lost address: bind.slot and bind.seq tell which */
+	FOUND_BUSY, /* another CPU is making or freeing it */
+};
+
+#define FIND_TRIES 16 /* looks at a slot that another CPU is changing */
+#define MAKE_TRIES 4 /* rounds of look-up and making */
+#define PORT_TRIES 4 /* candidate ports that a local socket may hold */
+
+/* What endpoint_look() answers: kind << 56 | address << 49 | RST grace << 48 | seq << 32 | slot. */
+#define FOUND_WORD(kind, e, trans, seq, slot)                                                      \
+	((__u64)(kind) << 56 | (__u64)(e) << 49 | (__u64)(trans) << 48 | (__u64)(seq) << 32 |      \
+	 (slot))
+
+static __always_inline struct einat_endpoint endpoint(__be32 addr, __be16 port, __u8 proto)
+{
+	return (struct einat_endpoint){ .addr = addr_from4(addr), .port = port, .proto = proto };
+}
+
+#define FIND_REFRESH (1u << 31) /* in port_proto: the packet keeps the binding alive */
+
+/*
+ * endpoint_look() - the binding of an internal endpoint.
+ * @port_proto: port (network byte order) << 8 | protocol | FIND_REFRESH
+ *
+ * What by_internal answers may be another endpoint's by now, since the kernel reuses the memory of
+ * a deleted entry at once: so the slot is compared.
+ *
+ * Only outbound packets keep a binding alive (RFC 4787 REQ-6), but for RST and ICMP errors
+ * (RFC 7857 section 2.2, RFC 5508 REQ-3), and with one write a second at most. A write that
+ * races with the end of this use of the slot falls on a slot that was just filled or is free.
+ */
+__noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u32 now)
+{
+	struct einat_endpoint ep = endpoint(addr, port_proto >> 8, port_proto);
+	const struct einat_cfg *c = cfg_get(active);
+	__u32 *n = bpf_map_lookup_elem(&by_internal, &ep);
+	struct slot_limits l = {};
+	struct einat_slot *s;
+	bool match, absent;
+	__u32 slot;
+	__u16 seq;
+	int i;
+
+	if (!n || !c)
+		return FOUND_WORD(FOUND_NONE, 0, 0, 0, 0);
+	slot = READ_ONCE(*n);
+	s = slot_get(slot);
+	if (!s)
+		return FOUND_WORD(FOUND_NONE, 0, 0, 0, 0);
+	seq = READ_ONCE(s->seq);
+	if (READ_ONCE(s->state) != SLOT_LIVE)
+		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
+	i = ext_of_plane(active, slot / EINAT_PORTS);
+	if (i >= 0)
+		l.gen = ext_get(c, EXT_OF(i))->gen;
+	l.t_idle = slot_timeout(c, ep.proto, false);
+	l.t_open = slot_timeout(c, ep.proto, true);
+	match = s->addr.w[3] == addr && s->port == ep.port;
+	absent = slot_absent(s, &l, now);
+	if (!match || READ_ONCE(s->seq) != seq || READ_ONCE(s->state) != SLOT_LIVE)
+		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
+	if (absent)
+		return FOUND_WORD(FOUND_STALE, 0, 0, seq, slot);
+	if (port_proto & FIND_REFRESH && READ_ONCE(s->last_out) != now)
+		WRITE_ONCE(s->last_out, now);
+	return FOUND_WORD(FOUND, EXT_OF(i), !!s->tcp_trans, seq, slot);
+}
+
+/* As endpoint_look(); waits a little for a CPU that is making or freeing the binding. */
+__noinline __u64 endpoint_wait(__u32 active, __be32 addr, __u32 port_proto, __u32 now)
+{
+	__u64 r = 0;
+	int i;
+
+	for (i = 0; i < FIND_TRIES; i++) {
+		r = endpoint_look(active, addr, port_proto, now);
+		if (r >> 56 != FOUND_BUSY)
+			break;
+	}
+	return r;
+}
+
+/* External endpoint of the slot, which is of address @e. */
+static __always_inline void bind_external(struct bind *b, const struct einat_cfg *c, __u32 e)
+{
+	b->addr = ext_get(c, e)->addr.w[3];
+	b->port = bpf_htons(b->slot % EINAT_PORTS);
+}
+
+/** binding_of_internal() - the live binding of an internal endpoint, outbound. */
+static __always_inline enum found binding_of_internal(const struct pkt *p,
+						      const struct einat_cfg *c, __be32 addr,
+						      __be16 port, __u8 proto, __u32 refresh,
+						      struct bind *b)
+{
+	__u32 port_proto = (__u32)port << 8 | proto | refresh;
+	__u64 r = endpoint_look(p->active, addr, port_proto, p->now);
+
+	if (r >> 56 == FOUND_BUSY)
+		r = endpoint_wait(p->active, addr, port_proto, p->now);
+	b->slot = r;
+	b->seq = r >> 32;
+	b->tcp_trans = r >> 48 & 1;
+	b->made = 0;
+	bind_external(b, c, r >> 49);
+	return r >> 56;
+}
+
+/* The live binding of the external endpoint (address @e of the configuration, @proto, @port). */
+static __always_inline bool binding_of_external(const struct pkt *p, const struct einat_cfg *c,
+						__u32 e, __u32 proto, __be16 port, struct bind *b)
+{
+	struct slot_limits l;
+	struct einat_slot *s;
+	bool absent;
+	__u32 plane;
+
+	plane = ext_plane(c, e, proto);
+	if (plane == EINAT_NO_PLANE)
+		return false;
+	b->slot = plane * EINAT_PORTS + bpf_ntohs(port);
+	b->made = 0;
+	s = slot_get(b->slot);
+	if (!s)
+		return false;
+	b->seq = READ_ONCE(s->seq);
+	if (READ_ONCE(s->state) != SLOT_LIVE)
+		return false;
+	l.gen = ext_get(c, e)->gen;
+	l.t_idle = slot_timeout(c, proto, false);
+	l.t_open = slot_timeout(c, proto, true);
+	absent = slot_absent(s, &l, p->now);
+	b->addr = READ_ONCE(s->addr.w[3]);
+	b->port = READ_ONCE(s->port);
+	b->tcp_trans = !!READ_ONCE(s->tcp_trans);
+	return !absent && READ_ONCE(s->seq) == b->seq && READ_ONCE(s->state) == SLOT_LIVE;
+}
+
+/*
+ * Would a local socket get what comes from the packet's destination to the external endpoint?
+ * The kernel's look-up knows wildcard, bound-to-device and dual-stack sockets.
+ */
+static __always_inline bool socket_holds(struct __sk_buff *skb, const struct pkt *p, __be32 addr,
+					 __be16 port)
+{
+	struct bpf_sock_tuple t = {
+		.ipv4 = { .saddr = p->daddr, .daddr = addr, .sport = p->dport, .dport = port },
+	};
+	struct bpf_sock *sk;
+
+	if (p->proto == EINAT_PROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else if (p->proto == EINAT_PROTO_TCP)
+		sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else
+		return false;
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	count(COUNT_SOCKET_MET);
+	return true;
+}
+
+/* A new binding in @slice. GO_ON, -EEXIST, or a reason. */
+static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *p,
+				       const struct einat_cfg *c, __u32 slice, struct bind *b)
+{
+	int e = ext_choose(p->active, p->saddr, p->proto);
+	__u32 full = c->flags & CFG_F_WHEN_FULL_REFUSE ? REASON_REFUSED : REASON_FULL;
+	__u32 start = bpf_get_prandom_u32() | 0x10000;
+	int i, slot, seq;
+	__u32 where;
+
+	if (e < 0)
+		return REASON_NO_ADDRESS;
+	where = ext_plane(c, e, p->proto) << 16 | avail_base(slice, p->proto);
+	sweep_ahead(p->active, p->now);
+	for (i = 0; i < PORT_TRIES; i++) {
+		slot = port_take(where, bpf_ntohs(p->sport), start, p->active, p->now);
+		if (slot < 0 && port_reclaim(where, p->active, p->now))
+			slot = port_take(where, bpf_ntohs(p->sport), start, p->active, p->now);
+		if (slot < 0)
+			return full;
+		b->slot = slot;
+		bind_external(b, c, e);
+		if (!socket_holds(skb, p, b->addr, b->port))
+			break;
+		slot_release(slot);
+		start = (__u16)(slot + 1);
+	}
+	if (i == PORT_TRIES)
+		return full;
+	if (b->port == p->sport)
+		count(COUNT_PORT_KEPT);
+	seq = slot_publish(slot, p->saddr, (__u32)p->sport << 16 | ext_get(c, e)->gen, p->now,
+			   p->proto);
+	b->seq = seq;
+	b->made = 1;
+	if (seq >= 0)
+		return GO_ON;
+	return seq == -EEXIST ? -EEXIST : REASON_TABLE_FULL;
+}
+
+/** slot_revivable() - is the port of the expired slot still @slice's, and its address there? */
+__noinline int slot_revivable(__u32 slot, __u32 base, __u32 active)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	int i = ext_of_plane(active, slot / EINAT_PORTS);
+	struct einat_slot *s = slot_get(slot);
+
+	if (!c || !s || i < 0 || s->gen != ext_get(c, EXT_OF(i))->gen ||
+	    !port_available(base, slot % EINAT_PORTS))
+		return -1;
+	return EXT_OF(i);
+}
+
+/*
+ * An expired binding of the packet's own endpoint serves on with its port, if the port is still
+ * the slice's and no local socket has taken it meanwhile.
+ */
+static __always_inline bool binding_revive(struct __sk_buff *skb, const struct pkt *p,
+					   const struct einat_cfg *c, __u32 slice, struct bind *b)
+{
+	int e = slot_revivable(b->slot, avail_base(slice, p->proto), p->active);
+	int seq;
+
+	if (e < 0)
+		return false;
+	bind_external(b, c, e);
+	if (socket_holds(skb, p, b->addr, b->port))
+		return false;
+	seq = slot_revive(b->slot, b->seq, p->now);
+	b->seq = seq;
+	b->made = 1;
+	return seq >= 0;
+}
+
+/*
+ * No live binding: revive or make one. Out of line, so that the path of most packets stays
+ * short and its stack frame small.
+ */
+static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
+				   const struct einat_cfg *c, __u32 slice, struct bind *b)
+{
+	enum found f;
+	int i, ret;
+
+	for (i = 0; i < MAKE_TRIES; i++) {
+		f = binding_of_internal(p, c, p->saddr, p->sport, p->proto, FIND_REFRESH, b);
+		if (f == FOUND)
+			return GO_ON;
+		if (f == FOUND_BUSY)
+			break;
+		if (f == FOUND_STALE) {
+			if (binding_revive(skb, p, c, slice, b))
+				return GO_ON;
+			slot_free(b->slot, 0, p->active, p->now);
+		}
+		ret = binding_new(skb, p, c, slice, b);
+		if (ret != -EEXIST)
+			return ret;
+	}
+	return REASON_CONTENTION;
+}
+
+/**
+ * binding_out() - the binding of an outbound packet, made if need be.
+ * @own: hairpin from this host: the source is an external address.
+ * Returns GO_ON with @b filled, or a reason.
+ */
+static __always_inline int binding_out(struct __sk_buff *skb, const struct pkt *p,
+				       const struct einat_cfg *c, bool own, struct bind *b)
+{
+	bool rst = p->proto == EINAT_PROTO_TCP && p->tcp_flags & TCP_F_RST;
+	int slice;
+
+	if (binding_of_internal(p, c, p->saddr, p->sport, p->proto, rst ? 0 : FIND_REFRESH, b) ==
+	    FOUND)
+		return GO_ON;
+	slice = classify(skb, p, own);
+	if (slice < 0)
+		return guard_strict(p, c, REASON_NOT_IN_SLICE);
+	if (rst) /* makes no binding, and must not leave as it is */
+		return REASON_GUARD;
+	return binding_make(skb, p, c, slice, b);
+}
+
+#endif

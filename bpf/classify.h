@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whose packet it is: external addresses, and the slice that takes a new flow. */
+#ifndef EINAT_BPF_CLASSIFY_H
+#define EINAT_BPF_CLASSIFY_H
+
+#include "bpf/parse.h"
+
+/*
+ * Functions without "static" are verified by themselves, once, whatever calls them: the result
+ * is an unknown number to the caller, so a loop here does not multiply the caller's paths.
+ * They take numbers alone: a kernel before 5.12 knows no other pointer there than the context, and
+ * one without BTF of its own not even that.
+ */
+
+/** ext_find() - index into cfg.ext of the external address @addr, or -1. */
+__noinline int ext_find(__u32 active, __be32 addr)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	__u32 i;
+
+	if (!c)
+		return -1;
+	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++)
+		if (c->ext[i].addr.w[3] == addr && c->ext[i].gen &&
+		    c->ext[i].addr.w[2] == bpf_htonl(0xffff))
+			return i;
+	return -1;
+}
+
+/*
+ * An index into cfg.ext or ext.plane, masked where the compiler cannot see it: it would drop a mask
+ * that it knows to be idle, and the verifier needs it at just that place.
+ */
+static __always_inline __u64 index_mask(__u64 i, const __u64 mask)
+{
+	asm volatile("%0 &= %1" : "+r"(i) : "i"(mask));
+	return i;
+}
+
+static __always_inline const struct einat_ext *ext_get(const struct einat_cfg *c, __u32 e)
+{
+	return &c->ext[index_mask(e, EINAT_MAX_EXT - 1)];
+}
+
+static __always_inline __u32 ext_plane(const struct einat_cfg *c, __u32 e, __u32 proto)
+{
+	if (proto >= EINAT_PROTO_COUNT)
+		return EINAT_NO_PLANE;
+	return ext_get(c, e)->plane[index_mask(proto, 3)];
+}
+
+/* What ext_of_plane() answers. */
+#define EXT_OF(i)   ((__u32)(i) >> 2)
+#define PROTO_OF(i) ((__u32)(i)&3)
+
+/** ext_of_plane() - address (EXT_OF) and protocol (PROTO_OF) that have @plane, or -1. */
+__noinline int ext_of_plane(__u32 active, __u32 plane)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	__u32 i, proto;
+
+	if (!c)
+		return -1;
+	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++) {
+		for (proto = 0; proto < EINAT_PROTO_COUNT; proto++)
+			if (c->ext[i].plane[proto] == plane)
+				return i << 2 | proto;
+	}
+	return -1;
+}
+
+/*
+ * ext_choose() - index of the external address for a new binding of @saddr, or -1. The same
+ * internal host always gets the same one ("paired" pooling, RFC 4787 REQ-2) without any state.
+ */
+__noinline int ext_choose(__u32 active, __be32 saddr, __u32 proto)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	__u32 i, n, hash = bpf_ntohl(saddr) * 0x9e3779b1u >> 16;
+
+	if (!c)
+		return -1;
+	n = c->n_ext;
+	if (!n || n > EINAT_MAX_EXT)
+		return -1;
+	for (i = 0; i < EINAT_MAX_EXT; i++) {
+		__u32 e = (hash + i) % n;
+
+		if (ext_get(c, e)->gen && ext_plane(c, e, proto) != EINAT_NO_PLANE)
+			return e;
+	}
+	return -1;
+}
+
+static __always_inline __u32 lpm_src(__be32 addr)
+{
+	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr_from4(addr) };
+	__u32 *mask = bpf_map_lookup_elem(&src, &key);
+
+	return mask ? *mask : 0;
+}
+
+static __always_inline __u32 lpm_exdst(__be32 addr)
+{
+	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr_from4(addr) };
+	__u32 *mask = bpf_map_lookup_elem(&exdst, &key);
+
+	return mask ? *mask : 0;
+}
+
+/** slice_choose() - lowest slice in @mask that has @proto and whose mark matches, or -1. */
+__noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	__u32 i;
+
+	if (!c)
+		return -1;
+	for (i = 0; i < EINAT_MAX_SLICES && i < c->n_slices; i++) {
+		const struct einat_cfg_slice *s = &c->slices[i];
+
+		if (mask >> i & s->protos >> (proto & 7) & 1 && (mark & s->mark_mask) == s->mark)
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * The slice that takes a new flow of @p, or -1. @own: the source is an external address, so that
+ * "src" does not know it: hairpin from this host itself.
+ */
+static __always_inline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
+{
+	__u32 mask = own ? ~0u : lpm_src(p->saddr);
+
+	if (mask)
+		mask &= ~lpm_exdst(p->daddr);
+	return mask ? slice_choose(p->active, mask, p->proto, skb->mark) : -1;
+}
+
+/* RFC 1918 and RFC 6598. */
+static __always_inline bool addr_is_private(__be32 addr)
+{
+	__u32 a = bpf_ntohl(addr);
+
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x191;
+}
+
+/* Pass for @reason, unless the strict guard holds back what has a private source. */
+static __always_inline int guard_strict(const struct pkt *p, const struct einat_cfg *c, int reason)
+{
+	return c->flags & CFG_F_GUARD_STRICT && addr_is_private(p->saddr) ? REASON_GUARD : reason;
+}
+
+/* Outbound packet that no binding can serve: the slice's own never leave (leak guard). */
+static __always_inline int guard_slice(struct __sk_buff *skb, const struct pkt *p,
+				       const struct einat_cfg *c, int reason)
+{
+	return classify(skb, p, false) >= 0 ? REASON_GUARD : guard_strict(p, c, reason);
+}
+
+/* Outbound and malformed: the protocol may be unreadable, so any slice of the source counts. */
+static __always_inline int guard_malformed(const struct pkt *p, const struct einat_cfg *c)
+{
+	if (ext_find(p->active, p->saddr) >= 0 || !lpm_src(p->saddr))
+		return guard_strict(p, c, REASON_MALFORMED);
+	return REASON_MALFORMED_DROP;
+}
+
+#endif

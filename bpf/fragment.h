@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fragments: the first one has the ports, is translated as any packet and leaves a note; later
+ * ones follow the note. Out of order ones find none: inwards they are passed on, outwards the
+ * leak guard drops those of the slice (the kernel sends its fragments in order).
+ */
+#ifndef EINAT_BPF_FRAGMENT_H
+#define EINAT_BPF_FRAGMENT_H
+
+#include "bpf/binding.h"
+#include "bpf/rewrite.h"
+
+#define FRAG_NO_SLOT (~0u) /* hairpin to a port without a binding: turned around unchanged */
+
+static __always_inline struct einat_frag_key fragment_key(const struct pkt *p, enum einat_dir dir)
+{
+	return (struct einat_frag_key){
+		.saddr = addr_from4(p->saddr),
+		.daddr = addr_from4(p->daddr),
+		.id = p->id,
+		.proto = p->ipproto,
+		.dir = dir,
+	};
+}
+
+/* Addresses are those of the packet as it came, which later fragments have too. */
+static __always_inline void fragment_note(const struct pkt *p, enum einat_dir dir, __u32 slot,
+					  __u16 seq)
+{
+	struct einat_frag_key key = fragment_key(p, dir);
+	struct einat_frag f = { .slot = slot, .seq = seq, .rslot = ~0u, .at = p->now };
+
+	bpf_map_update_elem(&frags, &key, &f, BPF_ANY);
+}
+
+static __always_inline bool fragment_find(const struct pkt *p, const struct einat_cfg *c,
+					  enum einat_dir dir, struct einat_frag *ret_frag)
+{
+	struct einat_frag_key key = fragment_key(p, dir);
+	struct einat_frag *f = bpf_map_lookup_elem(&frags, &key);
+
+	if (!f || clock_expired(p->now, f->at, c->t_frag))
+		return false;
+	*ret_frag = *f;
+	return true;
+}
+
+/* The slot of a note, if its use is still the same. */
+static __always_inline const struct einat_slot *fragment_slot(const struct einat_frag *f)
+{
+	const struct einat_slot *s = slot_get(f->slot);
+
+	return s && READ_ONCE(s->state) == SLOT_LIVE && READ_ONCE(s->seq) == f->seq ? s : NULL;
+}
+
+/** fragment_out() - later fragment at egress; returns a reason. */
+static __always_inline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
+					const struct einat_cfg *c, bool to_ext)
+{
+	struct einat_frag f;
+	int i;
+
+	if (!fragment_find(p, c, EINAT_OUT, &f))
+		goto unknown;
+	if (f.slot == FRAG_NO_SLOT)
+		return REASON_HAIRPIN_LOCAL;
+	i = ext_of_plane(p->active, f.slot / EINAT_PORTS);
+	if (i < 0 || !fragment_slot(&f))
+		goto unknown;
+	if (rewrite_ip(skb, p, ext_get(c, EXT_OF(i))->addr.w[3], p->daddr))
+		return REASON_REWRITE_FAILED;
+	return to_ext ? REASON_HAIRPIN : REASON_FRAGMENT;
+unknown:
+	if (classify(skb, p, false) >= 0)
+		return REASON_FRAG_GUARD;
+	return guard_strict(p, c, REASON_FRAG_UNKNOWN);
+}
+
+/** fragment_in() - later fragment at ingress; returns a reason. */
+static __always_inline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
+				       const struct einat_cfg *c)
+{
+	const struct einat_slot *s;
+	struct einat_frag f;
+
+	if (!fragment_find(p, c, EINAT_IN, &f))
+		return REASON_FRAG_UNKNOWN;
+	s = fragment_slot(&f);
+	if (!s)
+		return REASON_FRAG_UNKNOWN;
+	if (rewrite_ip(skb, p, p->saddr, s->addr.w[3]))
+		return REASON_REWRITE_FAILED;
+	mark_inbound(skb, c);
+	return REASON_FRAGMENT;
+}
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ICMP errors (RFC 5508 section 4): the packet they quote is translated, and the outer header. */
+#ifndef EINAT_BPF_ICMP_H
+#define EINAT_BPF_ICMP_H
+
+#include "bpf/binding.h"
+#include "bpf/rewrite.h"
+
+/* The quoted packet: offsets from the start of the packet, endpoint of the side that we own. */
+struct quoted {
+	__be32 addr;
+	__be16 port;
+	__u16 addr_off;
+	__u16 ip_csum_off;
+	__u16 port_off;
+	__u16 csum_off; /* 0: not in the quotation, or absent (UDP) */
+	__u8 proto; /* enum einat_proto */
+	__u8 pad;
+};
+
+/*
+ * @dir: of the error; an error on its way out quotes a packet that came in, whose destination is
+ * ours, and the other way round. False: not one that a binding can concern.
+ */
+static __always_inline bool quoted_parse(struct __sk_buff *skb, const struct pkt *p,
+					 enum einat_dir dir, struct quoted *q)
+{
+	__u32 l3 = p->l4 + ICMP_ERR_HLEN;
+	__be16 h[L4_MIN / 2];
+	struct iphdr ip;
+	__u32 l4;
+
+	if (l3 + sizeof(ip) > p->end || bpf_skb_load_bytes(skb, l3, &ip, sizeof(ip)))
+		return false;
+	l4 = l3 + ip.ihl * 4;
+	if (ip.version != 4 || ip.ihl < 5 || ip.frag_off & bpf_htons(IP_FRAG_OFF) ||
+	    l4 + L4_MIN > p->end || bpf_skb_load_bytes(skb, l4, h, sizeof(h)))
+		return false;
+	q->ip_csum_off = l3 + offsetof(struct iphdr, check);
+	q->addr_off = l3 + (dir == EINAT_OUT ? offsetof(struct iphdr, daddr)
+					     : offsetof(struct iphdr, saddr));
+	q->addr = dir == EINAT_OUT ? ip.daddr : ip.saddr;
+	q->port_off = l4 + (dir == EINAT_OUT ? 2 : 0);
+	q->port = dir == EINAT_OUT ? h[1] : h[0];
+	if (ip.protocol == IPPROTO_UDP) {
+		q->proto = EINAT_PROTO_UDP;
+		q->csum_off = h[UDP_CSUM / 2] ? l4 + UDP_CSUM : 0;
+	} else if (ip.protocol == IPPROTO_TCP) {
+		q->proto = EINAT_PROTO_TCP;
+		q->csum_off = l4 + TCP_CSUM + 2 <= p->end ? l4 + TCP_CSUM : 0;
+	} else if (ip.protocol == IPPROTO_ICMP) {
+		if (icmp_classify(*(__u8 *)h) != (dir == EINAT_OUT ? ICMP_REPLY : ICMP_REQUEST))
+			return false;
+		q->proto = EINAT_PROTO_ICMP;
+		q->csum_off = l4 + ICMP_CSUM;
+		q->port_off = l4 + ICMP_ID;
+		q->port = h[ICMP_ID / 2];
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* A layer 4 checksum inside the quotation, whose change the outer ICMP checksum has to follow. */
+static __always_inline int quoted_csum(struct __sk_buff *skb, const struct pkt *p,
+				       const struct quoted *q, __be32 addr, __be16 port)
+{
+	__u64 mangled = q->proto == EINAT_PROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__sum16 before, after;
+	int err;
+
+	err = bpf_skb_load_bytes(skb, q->csum_off, &before, sizeof(before));
+	if (!err && q->proto != EINAT_PROTO_ICMP)
+		err = bpf_l4_csum_replace(skb, q->csum_off, q->addr, addr, mangled | 4);
+	if (!err)
+		err = bpf_l4_csum_replace(skb, q->csum_off, q->port, port, mangled | 2);
+	if (!err)
+		err = bpf_skb_load_bytes(skb, q->csum_off, &after, sizeof(after));
+	return err ?: bpf_l4_csum_replace(skb, p->l4 + ICMP_CSUM, before, after, 2);
+}
+
+/* The quoted endpoint becomes @addr:@port. The quoted IP header sums up to the same as before. */
+static __always_inline int quoted_rewrite(struct __sk_buff *skb, const struct pkt *p,
+					  const struct quoted *q, __be32 addr, __be16 port)
+{
+	int err = q->csum_off ? quoted_csum(skb, p, q, addr, port) : 0;
+
+	if (!err)
+		err = bpf_l4_csum_replace(skb, p->l4 + ICMP_CSUM, q->port, port, 2);
+	if (!err)
+		err = bpf_l3_csum_replace(skb, q->ip_csum_off, q->addr, addr, 4);
+	if (!err)
+		err = bpf_skb_store_bytes(skb, q->addr_off, &addr, sizeof(addr), 0);
+	return err ?: bpf_skb_store_bytes(skb, q->port_off, &port, sizeof(port), 0);
+}
+
+/**
+ * icmp_error_out() - error from inside, or made by this router about a translated packet. The
+ * outer source becomes the external address, whichever inner router sent it. Returns a reason.
+ */
+static __always_inline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
+					  const struct einat_cfg *c, bool from_ext, bool to_ext)
+{
+	struct quoted q = {};
+	struct bind b = {};
+
+	if (!quoted_parse(skb, p, EINAT_OUT, &q))
+		goto unknown;
+	if (binding_of_internal(p, c, q.addr, q.port, q.proto, 0, &b) != FOUND)
+		goto unknown;
+	if (quoted_rewrite(skb, p, &q, b.addr, b.port) || rewrite_ip(skb, p, b.addr, p->daddr))
+		return REASON_REWRITE_FAILED;
+	return to_ext ? REASON_HAIRPIN : REASON_ICMP_ERROR;
+unknown:
+	return from_ext ? REASON_EXTERNAL_SOURCE : guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
+}
+
+/** icmp_error_in() - error from outside about a packet of binding's; returns a reason. */
+static __always_inline int icmp_error_in(struct __sk_buff *skb, const struct pkt *p,
+					 const struct einat_cfg *c)
+{
+	struct quoted q = {};
+	struct bind b = {};
+	int e;
+
+	if (!quoted_parse(skb, p, EINAT_IN, &q))
+		return REASON_ICMP_UNKNOWN;
+	e = ext_find(p->active, q.addr);
+	if (e < 0 || !binding_of_external(p, c, e, q.proto, q.port, &b))
+		return REASON_ICMP_UNKNOWN;
+	if (quoted_rewrite(skb, p, &q, b.addr, b.port) || rewrite_ip(skb, p, p->saddr, b.addr))
+		return REASON_REWRITE_FAILED;
+	mark_inbound(skb, c);
+	return REASON_ICMP_ERROR;
+}
+
+#endif

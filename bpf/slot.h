@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of one slot: FREE -> RESERVED -> LIVE -> FREEING -> FREE.
+ *
+ * "state", "seq" and the slot's bit in "used" change only under the slot's lock, which guards
+ * the 64 slots of one word of "used". No helper is called under a lock. Whoever makes the
+ * transition to RESERVED or FREEING owns the slot until the next one, and may fill it or delete
+ * its by_internal entry meanwhile. A reader takes no lock: it compares seq and state afterwards.
+ *
+ * The functions without "static": see classify.h.
+ */
+#ifndef EINAT_BPF_SLOT_H
+#define EINAT_BPF_SLOT_H
+
+#include "bpf/classify.h"
+
+struct slot_ref {
+	struct einat_slot *s;
+	__u64 *word;
+	__u64 bit;
+	struct lock *lock;
+};
+
+static __always_inline bool slot_ref(__u32 slot, struct slot_ref *r)
+{
+	__u32 word = slot / 64, lock = word % EINAT_LOCKS;
+
+	r->bit = 1ull << (slot & 63);
+	r->s = slot_get(slot);
+	if (!r->s)
+		return false;
+	r->word = bpf_map_lookup_elem(&used, &word);
+	if (!r->word)
+		return false;
+	r->lock = bpf_map_lookup_elem(&locks, &lock);
+	return r->lock;
+}
+
+/** slot_reserve() - FREE -> RESERVED; 0, or -EBUSY if another was faster. */
+__noinline int slot_reserve(__u32 slot)
+{
+	struct slot_ref r;
+	int err = -EBUSY;
+
+	if (!slot_ref(slot, &r))
+		return -EINVAL;
+	bpf_spin_lock(&r.lock->lock);
+	if (r.s->state == SLOT_FREE && !(*r.word & r.bit)) {
+		*r.word |= r.bit;
+		r.s->state = SLOT_RESERVED;
+		r.s->seq++;
+		err = 0;
+	}
+	bpf_spin_unlock(&r.lock->lock);
+	return err;
+}
+
+static __always_inline void slot_clear(const struct slot_ref *r)
+{
+	bpf_spin_lock(&r->lock->lock);
+	r->s->state = SLOT_FREE;
+	*r->word &= ~r->bit;
+	bpf_spin_unlock(&r->lock->lock);
+}
+
+/** slot_release() - RESERVED -> FREE, by its owner. */
+__noinline int slot_release(__u32 slot)
+{
+	struct slot_ref r;
+
+	if (!slot_ref(slot, &r))
+		return -EINVAL;
+	slot_clear(&r);
+	return 0;
+}
+
+/**
+ * slot_publish() - a reserved slot becomes the binding of an internal endpoint, by its owner.
+ * @port_gen:    internal port (network byte order) << 16 | generation
+ * @flags_proto: SLOT_F_ << 8 | protocol
+ * Returns the slot's seq; or -EEXIST (another CPU has just made a binding of the endpoint) or the
+ * error of the map, and the slot is free again.
+ */
+__noinline int slot_publish(__u32 slot, __be32 addr, __u32 port_gen, __u32 last_out,
+			    __u32 flags_proto)
+{
+	struct einat_endpoint ep = {
+		.addr = addr_from4(addr),
+		.port = port_gen >> 16,
+		.proto = flags_proto,
+	};
+	struct slot_ref r;
+	int err, seq;
+
+	if (!slot_ref(slot, &r))
+		return -EINVAL;
+	r.s->addr = ep.addr;
+	r.s->port = ep.port;
+	r.s->gen = port_gen;
+	r.s->last_out = last_out;
+	r.s->flags = flags_proto >> 8;
+	r.s->tcp_open = 0;
+	r.s->tcp_trans = 0;
+	err = bpf_map_update_elem(&by_internal, &ep, &slot, BPF_NOEXIST);
+	if (err) {
+		slot_clear(&r);
+		return err;
+	}
+	bpf_spin_lock(&r.lock->lock);
+	r.s->state = SLOT_LIVE;
+	seq = r.s->seq;
+	bpf_spin_unlock(&r.lock->lock);
+	count(COUNT_BINDING_NEW);
+	return seq;
+}
+
+/**
+ * slot_revive() - an expired binding serves its endpoint again, as a new use of the slot, so that
+ * sessions of the earlier one no longer match. The new seq, or -EBUSY if @seq is over.
+ */
+__noinline int slot_revive(__u32 slot, __u32 seq, __u32 now)
+{
+	struct slot_ref r;
+	int ret = -EBUSY;
+
+	if (!slot_ref(slot, &r))
+		return -EINVAL;
+	bpf_spin_lock(&r.lock->lock);
+	if (r.s->state == SLOT_LIVE && r.s->seq == (__u16)seq) {
+		ret = (__u16)(r.s->seq + 1);
+		r.s->seq = ret;
+		r.s->last_out = now;
+		r.s->flags &= SLOT_F_STATIC;
+		r.s->tcp_open = 0;
+		r.s->tcp_trans = 0;
+	}
+	bpf_spin_unlock(&r.lock->lock);
+	return ret;
+}
+
+static __always_inline __u32 slot_timeout(const struct einat_cfg *c, __u32 proto, bool tcp_open)
+{
+	if (proto == EINAT_PROTO_UDP)
+		return c->t_udp;
+	if (proto == EINAT_PROTO_ICMP)
+		return c->t_icmp;
+	return tcp_open ? c->t_tcp_open : c->t_tcp_trans;
+}
+
+/* What makes a binding of a plane absent: another generation, or more idle time than this. */
+struct slot_limits {
+	__u16 gen; /* 0: the plane has no address any more */
+	__u32 t_idle;
+	__u32 t_open; /* TCP with an established session */
+};
+
+static __always_inline void slot_limits(const struct einat_cfg *c, __u32 active, __u32 plane,
+					struct slot_limits *l)
+{
+	int i = ext_of_plane(active, plane);
+	__u32 e = EXT_OF(i);
+	__u32 proto = PROTO_OF(i);
+
+	l->gen = 0;
+	l->t_idle = l->t_open = 0;
+	if (i < 0)
+		return;
+	l->gen = ext_get(c, e)->gen;
+	l->t_idle = slot_timeout(c, proto, false);
+	l->t_open = slot_timeout(c, proto, true);
+}
+
+static __always_inline bool slot_absent(const struct einat_slot *s, const struct slot_limits *l,
+					__u32 now)
+{
+	bool open = s->tcp_open || s->flags & SLOT_F_TCP_OPEN;
+
+	if (s->gen != l->gen)
+		return true;
+	return !(s->flags & SLOT_F_STATIC) &&
+	       clock_expired(now, s->last_out, open ? l->t_open : l->t_idle);
+}
+
+/**
+ * slot_free() - LIVE -> FREEING -> FREE: an absent binding (expired, or of a lost address), or any
+ * with @force.
+ * Returns 1 if this call freed it, 0 if it is still in use, or not this call's to free.
+ */
+__noinline int slot_free(__u32 slot, __u32 force, __u32 active, __u32 now)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	struct einat_endpoint ep = {};
+	struct slot_limits l;
+	struct slot_ref r;
+	bool won = false;
+	int i;
+
+	if (!c || !slot_ref(slot, &r))
+		return 0;
+	slot_limits(c, active, slot / EINAT_PORTS, &l);
+	bpf_spin_lock(&r.lock->lock);
+	if (r.s->state == SLOT_LIVE && (force || slot_absent(r.s, &l, now))) {
+		r.s->state = SLOT_FREEING;
+		ep.addr = r.s->addr;
+		ep.port = r.s->port;
+		won = true;
+	}
+	bpf_spin_unlock(&r.lock->lock);
+	if (!won)
+		return 0;
+	/* A plane without an address does not tell its protocol: the entry with our number is ours.
+	 */
+	for (i = 0; i < EINAT_PROTO_COUNT; i++) {
+		__u32 *n;
+
+		ep.proto = i;
+		n = bpf_map_lookup_elem(&by_internal, &ep);
+		if (n && *n == slot)
+			bpf_map_delete_elem(&by_internal, &ep);
+	}
+	slot_clear(&r);
+	count(COUNT_BINDING_FREED);
+	return 1;
+}
+
+#endif

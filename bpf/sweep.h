@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What user space asks of the data plane: einat_sweep, see abi.h. */
+#ifndef EINAT_BPF_SWEEP_H
+#define EINAT_BPF_SWEEP_H
+
+#include "bpf/binding.h"
+
+/* SWEEP_EXPIRED and SWEEP_FORCE, word by word. */
+static __always_inline void sweep_range(struct einat_sweep *w, __u32 active, __u32 now)
+{
+	__u32 first = w->first, end = first + w->count;
+	__u32 i;
+
+	for (i = 0; i <= SWEEP_MAX / 64; i++) {
+		__u32 word = first / 64 + i;
+		__u64 mask = ~0ull;
+		__u32 sum;
+
+		if (word * 64 >= end)
+			break;
+		if (!i)
+			mask <<= first & 63;
+		if (end - word * 64 < 64)
+			mask &= ~(~0ull << (end & 63));
+		sum = slots_sweep(word, mask, w->op == SWEEP_FORCE, active, now);
+		w->freed += sum & 0xffff;
+		w->live += sum >> 16;
+	}
+}
+
+/* SWEEP_ADD; 0 or -errno. An expired binding in the way is freed first. */
+static __always_inline int sweep_add(const struct einat_sweep *w, const struct pkt *p,
+				     const struct einat_cfg *c)
+{
+	int i = ext_of_plane(p->active, w->first / EINAT_PORTS);
+	__u32 *n, gen;
+	int seq;
+
+	if (i < 0 || PROTO_OF(i) != w->ep.proto || w->ep.addr.w[2] != bpf_htonl(0xffff))
+		return -EINVAL;
+	gen = ext_get(c, EXT_OF(i))->gen;
+	if (!gen)
+		return -EADDRNOTAVAIL;
+	n = bpf_map_lookup_elem(&by_internal, &w->ep);
+	if (n)
+		slot_free(*n, 0, p->active, p->now);
+	if (slot_take(w->first, p->active, p->now))
+		return -EEXIST;
+	seq = slot_publish(w->first, w->ep.addr.w[3], (__u32)w->ep.port << 16 | gen,
+			   p->now - w->age, w->flags << 8 | w->ep.proto);
+	return seq < 0 ? seq : 0;
+}
+
+/** sweep() - carry out the order in the first bytes of the packet, and write the answer there. */
+static __always_inline int sweep(struct __sk_buff *skb)
+{
+	struct einat_sweep w;
+	struct einat_ctl *ct;
+	const struct einat_cfg *c;
+	struct pkt p;
+	__u32 zero = 0;
+
+	c = pkt_init(&p);
+	ct = bpf_map_lookup_elem(&ctl, &zero);
+	if (!c || !ct || bpf_skb_load_bytes(skb, 0, &w, sizeof(w)))
+		return TC_ACT_SHOT;
+	WRITE_ONCE(ct->now, p.now);
+	w.freed = w.live = w.error = 0;
+	if (w.op == SWEEP_ADD)
+		w.error = sweep_add(&w, &p, c);
+	else if (w.op > SWEEP_ADD || w.count > SWEEP_MAX)
+		w.error = -EINVAL;
+	else
+		sweep_range(&w, p.active, p.now);
+	return bpf_skb_store_bytes(skb, 0, &w, sizeof(w), 0) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+#endif

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs the data plane packet by packet with BPF_PROG_RUN. Packets are described by struct spec and
+ * built with full checksums, before and after: the data plane updates checksums
+ * incrementally, so equal bytes also prove its checksums right.
+ */
+#ifndef EINAT_TESTS_BPF_HARNESS_H
+#define EINAT_TESTS_BPF_HARNESS_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "bpf/abi.h"
+#include "bpf/einat.skel.h"
+
+#define IP4(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d)) /* host byte order */
+#define LAN_A		IP4(192, 168, 1, 10)
+#define LAN_B		IP4(192, 168, 1, 20)
+#define LAN_OUTSIDE	IP4(10, 9, 9, 9) /* private, but not of the slice */
+#define PUBLIC_OWN	IP4(192, 0, 2, 7) /* routed public host behind the router */
+#define EXT		IP4(198, 51, 100, 1)
+#define EXT2		IP4(198, 51, 100, 2)
+#define REMOTE		IP4(203, 0, 113, 5)
+#define REMOTE2		IP4(203, 0, 113, 77)
+#define ROUTER		IP4(203, 0, 113, 254) /* on the path outside */
+#define EXCLUDED	IP4(203, 0, 114, 1)
+#define INNER_ROUTER	IP4(192, 168, 1, 2)
+
+#define PORT_LO 20000
+#define PORT_HI 29999
+#define T0	1000 /* the clock at the start of a case */
+
+enum { T_UDP = 300, T_ICMP = 60, T_TCP_OPEN = 7440, T_TCP_TRANS = 240, T_FRAG = 30 };
+enum { F_FIN = 1, F_SYN = 2, F_RST = 4, F_ACK = 16 };
+
+struct spec {
+	uint8_t proto; /* IPPROTO_ */
+	uint8_t flags; /* TCP */
+	uint8_t type, code; /* ICMP; a query's identifier is sport (request) or dport (reply) */
+	uint32_t src, dst; /* host byte order, as all here */
+	uint16_t sport, dport;
+	uint16_t len; /* bytes of payload */
+	uint16_t id;
+	uint16_t frag; /* the IP header's field: 0x2000 more fragments, offset in 8 bytes */
+	uint8_t options; /* bytes of IP options */
+	bool no_csum; /* UDP without checksum */
+	const struct spec *quote; /* ICMP error about this one ... */
+	uint16_t quote_l4; /* ... of which so many bytes after the IP header, 0: all */
+};
+
+#define UDP(s, sp, d, dp, ...)                                                                     \
+	{                                                                                          \
+		.proto = IPPROTO_UDP, .src = s, .sport = sp, .dst = d, .dport = dp, .len = 32,     \
+		__VA_ARGS__                                                                        \
+	}
+#define TCP(f, s, sp, d, dp, ...)                                                                  \
+	{                                                                                          \
+		.proto = IPPROTO_TCP, .flags = f, .src = s, .sport = sp, .dst = d, .dport = dp,    \
+		__VA_ARGS__                                                                        \
+	}
+#define QUERY(t, s, d, ident, ...)                                                                 \
+	{                                                                                          \
+		.proto = IPPROTO_ICMP, .type = t, .src = s, .dst = d, .sport = ident, .len = 32,   \
+		__VA_ARGS__                                                                        \
+	}
+#define REPLY(t, s, d, ident, ...)                                                                 \
+	{                                                                                          \
+		.proto = IPPROTO_ICMP, .type = t, .src = s, .dst = d, .dport = ident, .len = 32,   \
+		__VA_ARGS__                                                                        \
+	}
+#define PING(s, d, ident, ...) QUERY(8, s, d, ident, __VA_ARGS__)
+#define PONG(s, d, ident, ...) REPLY(0, s, d, ident, __VA_ARGS__)
+#define ICMP_ERR(t, c, s, d, q, ...)                                                               \
+	{                                                                                          \
+		.proto = IPPROTO_ICMP, .type = t, .code = c, .src = s, .dst = d, .quote = q,       \
+		__VA_ARGS__                                                                        \
+	}
+
+struct lab {
+	struct einat_bpf *sk;
+	struct einat_slot *slots;
+	uint64_t *used;
+	uint64_t *avail;
+	struct einat_ctl *ctl;
+	struct einat_cfg cfg; /* as last written by lab_apply() */
+	struct einat_stat before[EINAT_DIR_COUNT * EINAT_REASON_COUNT];
+};
+
+#define LAB_PLANES   6 /* EXT: UDP, TCP, ICMP; EXT2 the same */
+#define LAB_SLICES   3
+#define LAB_BINDINGS 4096
+
+static inline struct einat_addr addr6(uint32_t a)
+{
+	return (struct einat_addr){ .w = { 0, 0, htonl(0xffff), htonl(a) } };
+}
+
+static inline uint32_t slot_no(unsigned ext, unsigned proto, uint16_t port)
+{
+	return (ext * EINAT_PROTO_COUNT + proto) * EINAT_PORTS + port;
+}
+
+static inline void *lab_map(struct bpf_map *map, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+static inline int lab_quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+/* Load into a network namespace of its own, so that only a case's sockets are met. */
+static inline void lab_open_sized(struct lab *lab, size_t bindings, size_t sessions)
+{
+	memset(lab, 0, sizeof(*lab));
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	libbpf_set_print(lab_quiet);
+	lab->sk = einat_bpf__open();
+	assert_non_null(lab->sk);
+	lab->sk->rodata->n_planes = LAB_PLANES;
+	lab->sk->rodata->have_coarse_clock = 1;
+	bpf_map__set_max_entries(lab->sk->maps.slots, LAB_PLANES * EINAT_PORTS);
+	bpf_map__set_max_entries(lab->sk->maps.used, LAB_PLANES * EINAT_PORT_WORDS);
+	bpf_map__set_max_entries(lab->sk->maps.avail,
+				 LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS);
+	bpf_map__set_max_entries(lab->sk->maps.by_internal, bindings);
+	bpf_map__set_max_entries(lab->sk->maps.sessions, sessions);
+	assert_int_equal(einat_bpf__load(lab->sk), 0);
+	lab->slots = lab_map(lab->sk->maps.slots, (size_t)LAB_PLANES * EINAT_PORTS * 32);
+	lab->used = lab_map(lab->sk->maps.used, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
+	lab->avail = lab_map(lab->sk->maps.avail,
+			     (size_t)LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS * 8);
+	lab->ctl = lab_map(lab->sk->maps.ctl, 4096);
+}
+
+static inline void lab_close(struct lab *lab)
+{
+	einat_bpf__destroy(lab->sk);
+	lab->sk = NULL;
+}
+
+static inline void lab_apply(struct lab *lab)
+{
+	uint32_t idle = !lab->ctl->active;
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(lab->sk->maps.cfg), &idle, &lab->cfg, 0),
+			 0);
+	lab->ctl->active = idle;
+}
+
+static inline void lab_ports(struct lab *lab, unsigned slice, unsigned proto, unsigned lo,
+			     unsigned hi, bool on)
+{
+	uint64_t *w = lab->avail + (slice * EINAT_PROTO_COUNT + proto) * EINAT_PORT_WORDS;
+
+	for (unsigned port = lo; port <= hi; port++) {
+		if (on)
+			w[port / 64] |= 1ull << (port % 64);
+		else
+			w[port / 64] &= ~(1ull << (port % 64));
+	}
+}
+
+static inline void lab_prefix(struct bpf_map *map, uint32_t addr, unsigned len, uint32_t mask)
+{
+	struct einat_lpm_key key = { .prefixlen = 96 + len, .addr = addr6(addr) };
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &key, &mask, BPF_ANY), 0);
+}
+
+static inline void map_clear(struct bpf_map *map)
+{
+	uint8_t key[64];
+
+	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
+		assert_int_equal(bpf_map_delete_elem(bpf_map__fd(map), key), 0);
+}
+
+static inline size_t map_count(struct bpf_map *map)
+{
+	uint8_t key[64];
+	void *prev = NULL;
+	size_t n = 0;
+
+	while (!bpf_map_get_next_key(bpf_map__fd(map), prev, key)) {
+		prev = key;
+		n++;
+	}
+	return n;
+}
+
+/* One slice of all protocols with the default ports for 192.168.1.0/24, behind EXT. */
+static inline void lab_reset(struct lab *lab)
+{
+	memset(lab->slots, 0, (size_t)LAB_PLANES * EINAT_PORTS * 32);
+	memset(lab->used, 0, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
+	memset(lab->avail, 0, (size_t)LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS * 8);
+	map_clear(lab->sk->maps.by_internal);
+	map_clear(lab->sk->maps.sessions);
+	map_clear(lab->sk->maps.frags);
+	map_clear(lab->sk->maps.src);
+	map_clear(lab->sk->maps.exdst);
+	lab->ctl->abi = EINAT_ABI;
+	lab->ctl->now_override = T0;
+	lab->cfg = (struct einat_cfg){
+		.n_ext = 1,
+		.n_slices = 1,
+		.t_udp = T_UDP,
+		.t_icmp = T_ICMP,
+		.t_tcp_open = T_TCP_OPEN,
+		.t_tcp_trans = T_TCP_TRANS,
+		.t_frag = T_FRAG,
+		.ext = { { .addr = addr6(EXT), .gen = 1, .plane = { 0, 1, 2 } },
+			 { .addr = addr6(EXT2), .gen = 1, .plane = { 3, 4, 5 } } },
+		.slices = { { .protos = 7 }, { .protos = 7 }, { .protos = 7 } },
+	};
+	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++)
+		lab_ports(lab, 0, proto, PORT_LO, PORT_HI, true);
+	lab_prefix(lab->sk->maps.src, IP4(192, 168, 1, 0), 24, 1);
+	lab_prefix(lab->sk->maps.exdst, IP4(203, 0, 114, 0), 24, ~0u);
+	lab_apply(lab);
+}
+
+/* ---- packets ---- */
+
+static inline uint32_t sum16(const uint8_t *p, size_t n, uint32_t sum)
+{
+	for (size_t i = 0; i < n; i++)
+		sum += i & 1 ? p[i] : p[i] << 8;
+	return sum;
+}
+
+static inline void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = v >> 8;
+	p[1] = v;
+}
+
+static inline void put_csum(uint8_t *p, uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	put16(p, ~sum);
+}
+
+static inline void put_addr(uint8_t *p, uint32_t a)
+{
+	put16(p, a >> 16);
+	put16(p + 2, a);
+}
+
+/* IP packet into @p; its length. */
+static inline size_t build_ip(const struct spec *s, uint8_t *p)
+{
+	size_t ihl = 20 + s->options, n, quoted;
+	bool later = s->frag & 0x1fff;
+	uint8_t *l4 = p + ihl;
+	uint32_t pseudo;
+
+	memset(p, 0, ihl + 40);
+	n = later ? 0 : s->proto == IPPROTO_TCP ? 20 : 8;
+	if (s->quote) {
+		quoted = build_ip(s->quote, l4 + 8);
+		if (s->quote_l4)
+			quoted = 20 + s->quote->options + s->quote_l4;
+		n += quoted;
+	} else {
+		for (unsigned i = 0; i < s->len; i++)
+			l4[n + i] = i * 7 + 1;
+		n += s->len;
+	}
+	if (!later && s->proto != IPPROTO_ICMP) {
+		put16(l4, s->sport);
+		put16(l4 + 2, s->dport);
+	}
+	pseudo = s->proto + n + (s->src >> 16) + (s->src & 0xffff) + (s->dst >> 16) +
+		 (s->dst & 0xffff);
+	if (later) {
+		;
+	} else if (s->proto == IPPROTO_UDP) {
+		put16(l4 + 4, n);
+		if (!s->no_csum) {
+			put_csum(l4 + 6, sum16(l4, n, pseudo));
+			if (!l4[6] && !l4[7])
+				put16(l4 + 6, 0xffff);
+		}
+	} else if (s->proto == IPPROTO_TCP) {
+		put16(l4 + 4, 0x1234);
+		l4[12] = 5 << 4;
+		l4[13] = s->flags;
+		put16(l4 + 14, 0xfaf0);
+		put_csum(l4 + 16, sum16(l4, n, pseudo));
+	} else if (s->proto == IPPROTO_ICMP) {
+		l4[0] = s->type;
+		l4[1] = s->code;
+		if (!s->quote)
+			put16(l4 + 4, s->sport | s->dport);
+		put_csum(l4 + 2, sum16(l4, n, 0));
+	}
+	p[0] = 0x40 | ihl / 4;
+	put16(p + 2, ihl + n);
+	put16(p + 4, s->id);
+	put16(p + 6, s->frag);
+	p[8] = 64;
+	p[9] = s->proto;
+	put_addr(p + 12, s->src);
+	put_addr(p + 16, s->dst);
+	memset(p + 20, 1, s->options); /* NOP */
+	put_csum(p + 10, sum16(p, ihl, 0));
+	return ihl + n;
+}
+
+struct frame {
+	uint8_t b[2048];
+	size_t n;
+};
+
+static inline struct frame build(const struct spec *s)
+{
+	static const uint8_t eth[14] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0 };
+	struct frame f = {};
+
+	memcpy(f.b, eth, 14);
+	f.n = 14 + build_ip(s, f.b + 14);
+	return f;
+}
+
+/* ---- running ---- */
+
+static inline int prog_fd(const struct lab *lab, enum einat_dir dir)
+{
+	return bpf_program__fd(dir == EINAT_OUT ? lab->sk->progs.einat_out
+						: lab->sk->progs.einat_in);
+}
+
+static inline void stats_read(const struct lab *lab, struct einat_stat *st)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct einat_stat v[cpus];
+
+	for (uint32_t i = 0; i < EINAT_DIR_COUNT * EINAT_REASON_COUNT; i++) {
+		memset(&st[i], 0, sizeof(st[i]));
+		assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(lab->sk->maps.stats), &i, v), 0);
+		for (int c = 0; c < cpus; c++) {
+			st[i].packets += v[c].packets;
+			st[i].bytes += v[c].bytes;
+		}
+	}
+}
+
+static inline uint64_t count_read(const struct lab *lab, uint32_t what)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t v[cpus], sum = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(lab->sk->maps.counts), &what, v), 0);
+	for (int c = 0; c < cpus; c++)
+		sum += v[c];
+	return sum;
+}
+
+static inline const char *reason_name(int reason)
+{
+#define NAME(name, word, class, text) word,
+	static const char *const names[] = { EINAT_REASONS(NAME) };
+#undef NAME
+	return reason < 0 || reason >= EINAT_REASON_COUNT ? "none" : names[reason];
+}
+
+static inline int reason_verdict(int reason)
+{
+#define CLASS(name, word, class, text) class,
+	static const char classes[] = { EINAT_REASONS(CLASS) };
+#undef CLASS
+	if (reason == REASON_HAIRPIN || reason == REASON_HAIRPIN_LOCAL)
+		return 7; /* TC_ACT_REDIRECT */
+	return classes[reason] == 'D' ? 2 /* TC_ACT_SHOT */ : -1 /* TC_ACT_UNSPEC */;
+}
+
+struct run {
+	struct frame out;
+	uint32_t mark;
+	int verdict;
+};
+
+static inline struct run run_frame(const struct lab *lab, enum einat_dir dir, const struct frame *f,
+				   uint32_t mark, uint32_t iif)
+{
+	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = 1 }, out = {};
+	struct run r = {};
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->b, .data_size_in = f->n,
+		    .data_out = r.out.b, .data_size_out = sizeof(r.out.b), .ctx_in = &in,
+		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
+	int err = bpf_prog_test_run_opts(prog_fd(lab, dir), &o);
+
+	assert_int_equal(err, 0);
+	r.out.n = o.data_size_out;
+	r.mark = out.mark;
+	r.verdict = o.retval;
+	return r;
+}
+
+static inline void frame_diff(const struct frame *got, const struct frame *want, const char *what)
+{
+	if (got->n == want->n && !memcmp(got->b, want->b, got->n))
+		return;
+	print_message("# %s: length %zu, expected %zu\n", what, got->n, want->n);
+	for (size_t i = 0; i < got->n && i < want->n; i++)
+		if (got->b[i] != want->b[i])
+			print_message("#   byte %zu (IP %+d): %02x, expected %02x\n", i,
+				      (int)i - 14, got->b[i], want->b[i]);
+	fail_msg("%s: bytes differ", what);
+}
+
+/* Exactly one reason was counted, with the frame's bytes. */
+static inline void check_reason(struct lab *lab, enum einat_dir dir, int reason, size_t bytes,
+				const char *what)
+{
+	struct einat_stat now[EINAT_DIR_COUNT * EINAT_REASON_COUNT];
+	uint64_t sum = 0;
+	int got = -1;
+
+	stats_read(lab, now);
+	for (int i = 0; i < EINAT_DIR_COUNT * EINAT_REASON_COUNT; i++) {
+		uint64_t d = now[i].packets - lab->before[i].packets;
+
+		sum += d;
+		if (d)
+			got = i;
+	}
+	if (sum != 1 || got != (int)(dir * EINAT_REASON_COUNT + reason))
+		fail_msg("%s: reason %s (%d counted), expected %s", what,
+			 reason_name(got % EINAT_REASON_COUNT), (int)sum, reason_name(reason));
+	if (now[got].bytes - lab->before[got].bytes != bytes)
+		fail_msg("%s: %d bytes counted, expected %zu", what,
+			 (int)(now[got].bytes - lab->before[got].bytes), bytes);
+}
+
+/* Run @f; it must end for @reason, and leave as @want (NULL: unchanged). */
+static inline struct run expect_frame(struct lab *lab, enum einat_dir dir, const struct frame *f,
+				      int reason, const struct frame *want, uint32_t mark,
+				      uint32_t iif, const char *what)
+{
+	struct run r;
+
+	stats_read(lab, lab->before);
+	r = run_frame(lab, dir, f, mark, iif);
+	check_reason(lab, dir, reason, f->n, what);
+	if (r.verdict != reason_verdict(reason))
+		fail_msg("%s: verdict %d, expected %d", what, r.verdict, reason_verdict(reason));
+	if (r.verdict != 2)
+		frame_diff(&r.out, want ? want : f, what);
+	return r;
+}
+
+static inline struct run expect(struct lab *lab, enum einat_dir dir, const struct spec *in,
+				int reason, const struct spec *out, const char *what)
+{
+	struct frame f = build(in), want;
+
+	if (out)
+		want = build(out);
+	return expect_frame(lab, dir, &f, reason, out ? &want : NULL, 0, 0, what);
+}
+
+/* ---- cases as tables ---- */
+
+enum op {
+	END,
+	OUT_, /* packet at egress */
+	IN_, /* packet at ingress */
+	CLOCK, /* arg: seconds since the start of the case */
+	AVAIL, /* arg: port of slice 0, all protocols; arg2: 0 takes it away, 1 gives it */
+	BINDINGS, /* arg: entries in by_internal */
+	SESSIONS, /* arg: entries in sessions */
+	GEN, /* arg: new generation of EXT */
+	FRAGS, /* arg: entries in frags */
+};
+
+struct step {
+	enum op op;
+	struct spec in;
+	int reason;
+	struct spec out; /* proto 0: unchanged */
+	uint32_t mark, iif;
+	uint32_t mark_out; /* of the packet afterwards; 0: as before */
+	uint32_t arg, arg2;
+};
+
+struct test_case {
+	const char *name;
+	void (*setup)(struct lab *lab);
+	struct step steps[24];
+};
+
+/* Slots, "used" and by_internal tell the same; nothing is reserved or being freed. */
+static inline void check_consistent(const struct lab *lab)
+{
+	size_t live = 0;
+
+	for (uint32_t n = 0; n < LAB_PLANES * EINAT_PORTS; n++) {
+		const struct einat_slot *s = &lab->slots[n];
+		bool bit = lab->used[n / 64] >> (n % 64) & 1;
+		struct einat_endpoint ep = { .addr = s->addr,
+					     .port = s->port,
+					     .proto = n / EINAT_PORTS % EINAT_PROTO_COUNT };
+		uint32_t back = ~0u;
+
+		if (bit != (s->state == SLOT_LIVE) || s->state == SLOT_RESERVED ||
+		    s->state == SLOT_FREEING)
+			fail_msg("slot %u: state %u, used bit %d", n, s->state, bit);
+		if (s->state != SLOT_LIVE)
+			continue;
+		live++;
+		if (bpf_map_lookup_elem(bpf_map__fd(lab->sk->maps.by_internal), &ep, &back) ||
+		    back != n)
+			fail_msg("slot %u is live, by_internal says %d", n, (int)back);
+	}
+	assert_int_equal(map_count(lab->sk->maps.by_internal), live);
+}
+
+static inline void run_step(struct lab *lab, const struct step *s, const char *what)
+{
+	enum einat_dir dir = s->op == OUT_ ? EINAT_OUT : EINAT_IN;
+	struct frame f, want;
+	struct run r;
+
+	switch (s->op) {
+	case END:
+		break;
+	case OUT_:
+	case IN_:
+		f = build(&s->in);
+		want = build(s->out.proto ? &s->out : &s->in);
+		r = expect_frame(lab, dir, &f, s->reason, &want, s->mark, s->iif, what);
+		if (r.mark != (s->mark_out ?: s->mark))
+			fail_msg("%s: mark %#x", what, r.mark);
+		break;
+	case CLOCK:
+		lab->ctl->now_override = T0 + s->arg;
+		break;
+	case AVAIL:
+		for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++)
+			lab_ports(lab, 0, proto, s->arg, s->arg, s->arg2);
+		break;
+	case BINDINGS:
+		if (map_count(lab->sk->maps.by_internal) != s->arg)
+			fail_msg("%s: %zu bindings", what, map_count(lab->sk->maps.by_internal));
+		break;
+	case SESSIONS:
+		if (map_count(lab->sk->maps.sessions) != s->arg)
+			fail_msg("%s: %zu sessions", what, map_count(lab->sk->maps.sessions));
+		break;
+	case GEN:
+		lab->cfg.ext[0].gen = s->arg;
+		lab_apply(lab);
+		break;
+	case FRAGS:
+		if (map_count(lab->sk->maps.frags) != s->arg)
+			fail_msg("%s: %zu fragment notes", what, map_count(lab->sk->maps.frags));
+		break;
+	}
+}
+
+static struct lab the_lab; /* one load for all cases of a test program */
+
+static inline void run_case(void **state)
+{
+	const struct test_case *c = *state;
+	struct lab *lab = &the_lab;
+	char what[128];
+
+	lab_reset(lab);
+	if (c->setup)
+		c->setup(lab);
+	for (size_t i = 0; i < 24 && c->steps[i].op != END; i++) {
+		snprintf(what, sizeof(what), "%s, step %zu", c->name, i + 1);
+		run_step(lab, &c->steps[i], what);
+	}
+	check_consistent(lab);
+}
+
+/* Run the cases of a table as cmocka tests, each under its name. */
+static inline int run_table(const char *group, const struct test_case *cases, size_t n)
+{
+	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	lab_open_sized(&the_lab, LAB_BINDINGS, LAB_BINDINGS);
+	for (size_t i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
+						.test_func = run_case,
+						.initial_state = (void *)&cases[i] };
+	failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
+	lab_close(&the_lab);
+	free(tests);
+	return failed;
+}
+
+#endif
