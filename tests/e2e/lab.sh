@@ -435,15 +435,15 @@ snapshot()
 # same BEFORE AFTER: compares two snapshots, shows the difference.
 same() { diff -u "$T/$1" "$T/$2"; }
 
-# family and name of einat's table, and its text
+# family and name of einat's table; its text without comments
 einat_table() { at router nft list tables | sed -n 's/^table \(inet .*einat.*\)/\1/p'; }
 # shellcheck disable=SC2046 # two words are meant
-einat_rules() { at router nft -s list table $(einat_table); }
+einat_rules() { at router nft -s list table $(einat_table) | sed 's/[[:space:]]comment ".*"//'; }
 
 # what einat wrote, named for messages: 0 if there is any trace of it
 has_traces()
 {
-	at router nft list tables | grep -q einat || [ -n "$(find /sys/fs/bpf -mindepth 1)" ]
+	at router nft list tables | grep einat || find /sys/fs/bpf -mindepth 1 | grep einat
 }
 
 # ---- clients ---------------------------------------------------------------------------
@@ -480,7 +480,8 @@ stream()
 }
 stream_end()
 {
-	finish "$2"
+	kill "$2"
+	wait_for 5 logged "$1" '"sent"'
 	tail -n 1 "$T/$1"
 }
 

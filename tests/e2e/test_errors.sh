@@ -30,7 +30,7 @@ usage "unknown protocol" "sctp" run -i wan --proto udp,sctp
 usage "bad CIDR" "192.168.1.0/33" run -i wan --internal 192.168.1.0/33
 usage "host bits" "192.168.1.1/24" run -i wan --internal 192.168.1.1/24
 usage "bad mark" "0x1/zz" run -i wan --mark 0x1/zz
-usage "bad forward" "udp:99999=1.2.3.4" run -i wan --forward udp:99999=1.2.3.4
+usage "bad forward" "--forward.*99999" run -i wan --forward udp:99999=1.2.3.4
 usage "bad rest" "maybe" run -i wan --rest maybe
 usage "bad interface name" "a/b" run -i a/b
 usage "stray argument" "stray" run -i wan stray
@@ -52,7 +52,6 @@ END
 usage "file with a bad value: file, line, column" "value.conf:4:[0-9]+: .*29999-20000" run --config "$T/value.conf"
 sed 's/29999-20000/20000-29999/; s/proto =/porto =/' "$T/value.conf" >"$T/name.conf"
 usage "file with an unknown name: file, line, column" "name.conf:4:[0-9]+: .*porto" run --config "$T/name.conf"
-usage "no such file" "nowhere.conf" run --config "$T/nowhere.conf"
 
 # failure NAME PATTERN COMMAND...: not 0, one line with the reason
 failure()
@@ -66,6 +65,7 @@ failure()
 	check_match "$name: says why" "$(cat "$T/err")" "$pattern"
 	check_eq "$name: one line of error" "$(grep -ci 'error\|cannot\|no \|not ' "$T/err")" 1
 }
+failure "no such file" "nowhere.conf" "$EINAT" run --config "$T/nowhere.conf"
 failure "missing interface" "ppp7" "$EINAT" run -i ppp7
 failure "an ordinary user" "root|CAP_" setpriv --reuid 65534 --clear-groups "$EINAT" run -i wan
 failure "without CAP_BPF" "CAP_BPF|CAP_SYS_ADMIN|root" setpriv --bounding-set=-bpf,-sys_admin \

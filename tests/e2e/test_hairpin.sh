@@ -12,7 +12,7 @@ start inside router "$PEER" hold --host $EXT -b 25003 $A1:7000
 wait_for 5 test -s "$T/echoer" -a -s "$T/service" -a -s "$T/inside"
 
 must_start --proto udp,tcp --ports 20000-29999
-hold target h2 25010 $A1:7000
+hold target h2 25009 $A1:7000
 target=$PID to=$ENDPOINT
 check_match "without --hairpin-if no answer comes from the external address" \
 	"$(send h1 25011 "$to" --limit 0.3)" "^(none|refused)$"

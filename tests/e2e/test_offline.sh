@@ -7,7 +7,6 @@ set -u
 lab_up
 args=(--proto udp --ports 20000-29999 --hairpin-if lan)
 at router sysctl -qw net.ipv4.conf.wan.promote_secondaries=1
-snapshot before
 port=25000
 
 # fails NAME MESSAGE COMMAND...: exit status not 0, a message, all as before, h1 online
@@ -16,6 +15,7 @@ fails()
 	local name=$1 message=$2 status
 	shift 2
 	port=$((port + 1))
+	snapshot before
 	at router timeout 20 "$@" >"$T/einat" 2>&1
 	status=$?
 	check_num "$name: exit status ($status)" $status -gt 0
@@ -23,6 +23,7 @@ fails()
 	check "$name: says why" logged einat "$message"
 	snapshot after
 	check "$name: nothing changed" same before after
+	same before after >/dev/null || einat stop -i wan --purge >/dev/null 2>&1
 	check_match "$name: h1 is online" "$(seen h1 $port $A1:7000)" "^$EXT:"
 	check_eq "$name: by masquerade" "$(conntrack_of udp "192.168.1.2:$port")" masquerade
 }

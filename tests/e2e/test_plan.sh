@@ -5,8 +5,8 @@ set -u
 . "$(dirname "$0")/lab.sh"
 lab_up
 box other
-at other ip link add lan type dummy
-at other ip link add wan type dummy
+index=$(at router ip -o link show wan | cut -d: -f1)
+at other ip link add wan index "$index" type bridge # the claim matches wan by index
 snapshot before
 
 # plan_of NAME ARGUMENTS...: plan in $T/plan, checked against nft and against what `run` writes

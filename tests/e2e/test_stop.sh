@@ -52,7 +52,7 @@ crashed()
 {
 	kill -KILL "$EINAT_PID"
 	wait "$EINAT_PID" 2>/dev/null
-	[ "$(seen h1 27001 $A1:7000)" = "$EXT:27001" ] && has_traces
+	[ "$(seen h1 27001 $A1:7000)" = "$EXT:27001" ] && has_traces >/dev/null
 }
 crash_stop() { crashed && einat stop -i wan; }
 crash_purge() { crashed && einat stop -i wan --purge; }
@@ -70,8 +70,10 @@ round "an inbound mark, a forward and own masquerade" int --inbound-mark 0x1/0x1
 round "clsact" int --attach clsact
 round "clsact, kill -9, purge" crash_purge --attach clsact
 at router tc qdisc add dev wan clsact
-at router tc filter add dev wan ingress prio 7 protocol ip matchall action ok
-at router tc filter add dev wan egress prio 9 protocol ip u32 match u32 0 0 action ok
+for hook in ingress egress; do # a program that matches nothing
+	at router tc filter add dev wan $hook prio 7 protocol ip bpf bytecode "1,6 0 0 0," flowid 1:1 ||
+		die "tc filter"
+done
 round "a clsact qdisc with filters that was there" term --attach clsact
 round "the same with the default attachment" term
 at router tc qdisc del dev wan clsact
