@@ -77,6 +77,32 @@ static inline void spec_init(struct test_spec *t, int ifindex, enum nft_rest res
 		spec_ports(&t->s.kept[i], "20000-29999");
 }
 
+/* Everything that a table can hold at once. */
+static inline void spec_full(struct test_spec *t, enum nft_rest rest)
+{
+	struct nft_slice *s;
+
+	spec_init(t, 7, rest);
+	spec_external(t, "203.0.113.9");
+	spec_prefix(&t->slices[0].not_internal, "172.17.0.0/16");
+	spec_prefix(&t->slices[0].not_internal, "172.17.5.0/24");
+	spec_prefix(&t->slices[0].not_internal, "172.18.0.0/16");
+	spec_prefix(&t->slices[0].not_internal, "240.0.0.0/4");
+	spec_prefix(&t->slices[0].exclude_dest, "10.0.0.0/8");
+	s = spec_slice(t, PROTO_UDP | PROTO_TCP);
+	s->mark = 0x30;
+	s->mark_mask = 0xff;
+	spec_prefix(&s->internal, "192.168.1.0/24");
+	spec_prefix(&s->internal, "192.168.3.77/32");
+	spec_prefix(&s->internal, "2001:db8::/32");
+	for (int i = 0; i < PROTO_COUNT; i++)
+		spec_ports(&t->s.kept[i], "20000-29999,40000");
+	spec_ports(&t->s.local[0], "25000-25001");
+	spec_ports(&t->s.local[1], "25000");
+	spec_forward(t, PROTO_TCP, 443, "192.168.1.5", 8443);
+	spec_forward(t, PROTO_UDP, 443, "192.168.1.5", 8443);
+}
+
 static inline void spec_free(struct test_spec *t)
 {
 	for (size_t i = 0; i < t->s.n_slices; i++) {
