@@ -19,6 +19,7 @@ interfaces = (
 );
 END
 start einat router "$EINAT" run --config "$T/einat.conf"
+# shellcheck disable=SC2034 # used by lab.sh
 EINAT_PID=$PID
 wait_for 15 einat_settled
 check "starts from a file" logged einat ready
