@@ -18,6 +18,7 @@
 #   tun       wan has no Ethernet header (two tun devices and a relay)
 #   firewall  the router forwards what is established or comes from inside, drops the rest
 #   nomasq    the router has no masquerade of its own (the container bridge's stays)
+# A test that is called by a name ending in _tun.sh, a symbolic link, gets the variant tun.
 
 if [ -z "${LAB_INSIDE-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "$0: needs root (network namespaces)" >&2; exit 1; }
@@ -115,7 +116,7 @@ check()
 	else
 		not_ok "$name"
 		echo "#   failed: $*"
-		head -c 4000 "$T/check" | sed 's/^/#   /'
+		head -c 2000 "$T/check" | sed 's/^/#   /'
 	fi
 }
 
@@ -209,15 +210,35 @@ wan_up()
 		wait_for 5 logged relay wired || die "tun relay: $(cat "$T/relay")"
 		at router ip addr add "$addr/32" dev wan
 		at router ip link set wan up
-		at router ip route add default dev wan
+		wan_route
 		at isp ip link set home up
 		at isp ip route replace 203.0.113.0/29 dev home
 	else
 		wire router wan isp home
 		at router ip addr add "$addr/24" dev wan
-		at router ip route add default via 203.0.113.1
+		wan_route
 		at isp ip addr add 203.0.113.1/24 dev home
 	fi
+}
+
+# wan_route: the default route, which goes away with wan's address or when it is set down
+wan_route()
+{
+	if [ -n "$LAB_TUN" ]; then
+		at router ip route replace default dev wan
+	else
+		at router ip route replace default via 203.0.113.1
+	fi
+}
+
+# wan_address NEW: in place of $EXT
+wan_address()
+{
+	local len=24
+	[ -z "$LAB_TUN" ] || len=32
+	at router ip addr del "$EXT/$len" dev wan
+	at router ip addr add "$1/$len" dev wan
+	wan_route
 }
 
 wan_down()
@@ -232,6 +253,7 @@ lab_up()
 {
 	local word
 	LAB_TUN='' LAB_FIREWALL='' LAB_NOMASQ=''
+	[[ $0 != *_tun.sh ]] || LAB_TUN=1
 	for word in "$@"; do
 		case $word in
 		tun) LAB_TUN=1 ;;

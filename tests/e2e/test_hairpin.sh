@@ -1,11 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Hairpin: one LAN host reaches another by the external address and port; nothing else is bent.
-# LAB_WORDS chooses the lab's variant (test_hairpin_tun.sh).
 set -u
 . "$(dirname "$0")/lab.sh"
-# shellcheck disable=SC2086
-lab_up ${LAB_WORDS-}
+lab_up
 start echoer c1 "$PEER" hold -b 5000 $A1:7000
 start service router "$PEER" hold --host $EXT -b 9100 $A1:7000
 start inside router "$PEER" hold --host $EXT -b 25003 $A1:7000

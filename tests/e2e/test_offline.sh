@@ -48,12 +48,18 @@ check_num "a second einat is refused" $? -gt 0
 check_match "and names the first" "$(cat "$T/second")" "$EINAT_PID"
 check_eq "which goes on" "$(seen h1 26001 $A2:7000)" "$e"
 
+# ---- somebody else removes the table
+at router nft delete table inet einat_wan
+check "a deleted table is written again" wait_for 2 eval '[ -n "$(einat_table)" ]'
+check_eq "and claims" "$(seen h1 26011 $A1:7000; conntrack_of udp 192.168.1.2:26011)" \
+	"$EXT:26011
+untouched"
+
 # ---- wan is deleted and made again, under traffic
 stream streamed h1 26002 $A1:7000
 streamed=$PID
 wan_down
 check_eq "without wan einat goes on running" "$(gone "$EINAT_PID" && echo gone)" ""
-at router nft -s list ruleset >"$T/rules.without"
 wan_up
 remade() { [ "$(einat status --json | json "d['interfaces'][0]['claim']")" = active ] &&
 	[ "$(seen h1 26003 $A1:7000)" = $EXT:26003 ] && [ "$(conntrack_of udp 192.168.1.2:26003)" = untouched ]; }
@@ -68,9 +74,7 @@ stream streamed h1 26005 $A1:7000
 streamed=$PID
 e=$(seen h1 26006 $A1:7000)
 check_eq "with the old address" "$e" "$EXT:26006"
-at router ip addr del $EXT/24 dev wan
-at router ip addr add 203.0.113.3/24 dev wan
-at router ip route replace default via 203.0.113.1
+wan_address 203.0.113.3
 t0=$EPOCHREALTIME
 new_seen() { [[ $(seen h1 26006 $A1:7000) == 203.0.113.3:2* ]]; }
 check "the new address is used" wait_for 5 new_seen
@@ -86,7 +90,7 @@ check_eq "no packet left with a private source" "$(leaks)" 0
 # ---- carrier
 at router ip link set wan down
 at router ip link set wan up
-at router ip route replace default via 203.0.113.1
+wan_route
 check "wan down and up: the slice works" wait_for 5 new_seen
 check "stop" stop_einat
 check_eq "no packet left with a private source" "$(leaks)" 0

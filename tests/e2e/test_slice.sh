@@ -1,11 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The slice: UDP, TCP and ICMP queries by eBPF, endpoint-independent; ICMP errors and fragments.
-# LAB_WORDS chooses the lab's variant (test_slice_tun.sh).
 set -u
 . "$(dirname "$0")/lab.sh"
-# shellcheck disable=SC2086
-lab_up ${LAB_WORDS-}
+lab_up
 must_start --proto all --ports 20000-29999
 
 # ---- UDP

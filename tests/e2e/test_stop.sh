@@ -1,11 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Clean stop: whatever ends einat, the router is what it was before.
-# LAB_WORDS chooses the lab's variant (test_stop_tun.sh).
 set -u
 . "$(dirname "$0")/lab.sh"
-# shellcheck disable=SC2086
-lab_up ${LAB_WORDS-}
+lab_up
 at router sysctl -qw net.ipv4.conf.wan.rp_filter=1
 port=26000
 

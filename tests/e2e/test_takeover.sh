@@ -42,6 +42,20 @@ for round in 1 2 3; do
 	check_eq "taken over ($round): a new one works" "$(seen h2 $((25310 + round)) $A1:7000 $A2:7000)" \
 		"$EXT:$((25310 + round)) $EXT:$((25310 + round))"
 done
+# a start that fails leaves the data plane of the killed einat in charge
+for step in load attach nft hairpin; do
+	kill -KILL "$EINAT_PID"
+	wait "$EINAT_PID" 2>/dev/null
+	at router env EINAT_FAIL_AT=$step timeout 20 "$EINAT" run -i wan "${args[@]}" >"$T/einat" 2>&1
+	check_num "step $step fails at the take-over: exit status" $? -gt 0
+	check_eq "step $step fails at the take-over: bindings serve" "$(send far 7777 "$to")" "$FAR 7777"
+	check_match "step $step fails at the take-over: h1 is online" \
+		"$(seen h1 25004 $A1:7000)" "^$EXT:"
+	must_start "${args[@]}"
+	old_bindings >"$T/bindings.after"
+	check "step $step fails at the take-over: the next start has all bindings" \
+		same bindings.before bindings.after
+done
 for name in first second; do
 	result=$(stream_end $name "${!name}")
 	check_num "$name stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 1000
