@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ICMP errors both ways, with the packet that they quote (RFC 5508 section 4). */
+#include "tests/bpf/harness.h"
+
+#define R(x) REASON_##x
+
+/* What went out, as the inside and as the outside knows it; then the same inwards. */
+#define PAIR(name, ctor, in_args, out_args)                                                        \
+	static const struct spec name##_lan = ctor in_args, name##_wan = ctor out_args
+
+PAIR(udp_out, UDP, (LAN_A, 5001, REMOTE, 53), (EXT, 20101, REMOTE, 53));
+PAIR(udp_in, UDP, (REMOTE, 53, LAN_A, 5001), (REMOTE, 53, EXT, 20101));
+PAIR(udp_nocsum, UDP, (LAN_A, 5001, REMOTE, 53, .no_csum = true),
+     (EXT, 20101, REMOTE, 53, .no_csum = true));
+PAIR(tcp_out, TCP, (F_SYN, LAN_A, 5001, REMOTE, 80), (F_SYN, EXT, 20101, REMOTE, 80));
+PAIR(tcp_in, TCP, (F_ACK, REMOTE, 80, LAN_A, 5001, .len = 100),
+     (F_ACK, REMOTE, 80, EXT, 20101, .len = 100));
+PAIR(tcp_opt, TCP, (F_SYN, LAN_A, 5001, REMOTE, 80, .options = 8),
+     (F_SYN, EXT, 20101, REMOTE, 80, .options = 8));
+PAIR(ping, PING, (LAN_A, REMOTE, 5001), (EXT, REMOTE, 20101));
+PAIR(pong, PONG, (REMOTE, LAN_A, 5001), (REMOTE, EXT, 20101));
+static const struct spec udp_later = UDP(EXT, 20101, REMOTE, 53, .frag = 10);
+static const struct spec gre = { .proto = 47, .src = EXT, .dst = REMOTE, .len = 20 };
+static const struct spec unbound = UDP(EXT, 25555, REMOTE, 53);
+static const struct spec unbound_in = UDP(REMOTE, 53, LAN_A, 5555);
+static const struct spec masqueraded_in = UDP(REMOTE, 53, EXT, 40000);
+
+/* The internal port is not the external one, so that ports change too. */
+static void bound(struct lab *lab)
+{
+	static const struct {
+		uint8_t proto, bpf;
+	} protos[] = {
+		{ IPPROTO_UDP, EINAT_PROTO_UDP },
+		{ IPPROTO_TCP, EINAT_PROTO_TCP },
+		{ IPPROTO_ICMP, EINAT_PROTO_ICMP },
+	};
+	struct spec s = {
+		.flags = F_SYN, .type = 8, .src = LAN_A, .dst = REMOTE, .sport = 5001, .dport = 53
+	};
+
+	lab->cfg.inbound_mark = lab->cfg.inbound_mask = 0x40;
+	lab_apply(lab);
+	for (size_t i = 0; i < 3; i++) {
+		struct frame f;
+
+		lab_ports(lab, 0, protos[i].bpf, 1, 65535, false);
+		lab_ports(lab, 0, protos[i].bpf, 20101, 20101, true);
+		s.proto = protos[i].proto;
+		s.sport = 5001;
+		s.dport = s.proto == IPPROTO_ICMP ? 0 : 53;
+		f = build(&s);
+		assert_int_equal(run_frame(lab, EINAT_OUT, &f, 0, 0).verdict, -1);
+	}
+}
+
+#define INWARDS(t, c, q, ...)                                                                      \
+	{                                                                                          \
+		IN_, ICMP_ERR(t, c, ROUTER, EXT, &q##_wan, __VA_ARGS__), R(ICMP_ERROR),            \
+			ICMP_ERR(t, c, ROUTER, LAN_A, &q##_lan, __VA_ARGS__), .mark_out = 0x40     \
+	}
+#define OUTWARDS(t, c, from, q, ...)                                                               \
+	{                                                                                          \
+		OUT_, ICMP_ERR(t, c, from, REMOTE, &q##_lan, __VA_ARGS__), R(ICMP_ERROR),          \
+			ICMP_ERR(t, c, EXT, REMOTE, &q##_wan, __VA_ARGS__)                         \
+	}
+
+static const struct test_case cases[] = {
+	{ "inwards: udp, whole quotation", bound, { INWARDS(3, 3, udp_out) } },
+	{ "inwards: udp, 8 bytes quoted", bound, { INWARDS(3, 3, udp_out, .quote_l4 = 8) } },
+	{ "inwards: udp without checksum", bound, { INWARDS(3, 3, udp_nocsum) } },
+	{ "inwards: tcp, whole", bound, { INWARDS(3, 4, tcp_out) } },
+	{ "inwards: tcp, checksum not quoted", bound, { INWARDS(11, 0, tcp_out, .quote_l4 = 8) } },
+	{ "inwards: tcp, quoted up to the checksum",
+	  bound,
+	  { INWARDS(11, 0, tcp_out, .quote_l4 = 16) } },
+	{ "inwards: tcp, checksum just quoted",
+	  bound,
+	  { INWARDS(11, 0, tcp_out, .quote_l4 = 18) } },
+	{ "inwards: quoted packet with ip options",
+	  bound,
+	  { INWARDS(3, 4, tcp_opt), INWARDS(3, 4, tcp_opt, .quote_l4 = 8),
+	    INWARDS(12, 0, tcp_opt, .options = 4) } },
+	{ "inwards: query", bound, { INWARDS(3, 1, ping), INWARDS(11, 0, ping, .quote_l4 = 8) } },
+	{ "inwards: source quench", bound, { INWARDS(4, 0, udp_out) } },
+	{ "inwards: a redirect is not translated",
+	  bound,
+	  { { IN_, ICMP_ERR(5, 0, ROUTER, EXT, &udp_out_wan), R(ICMP_OTHER) } } },
+	{ "inwards, unknown: passed on unchanged",
+	  bound,
+	  { { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &unbound), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_in_wan), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &pong_wan), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &gre), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_later), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_out_wan, .quote_l4 = 7), R(ICMP_UNKNOWN) },
+	    { IN_,
+	      { .proto = IPPROTO_ICMP, .type = 3, .src = ROUTER, .dst = EXT, .len = 4 },
+	      R(ICMP_UNKNOWN) } } },
+	{ "inwards, binding expired",
+	  bound,
+	  { { CLOCK, .arg = T_UDP + 1 },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_out_wan), R(ICMP_UNKNOWN) } } },
+	{ "outwards, from the host",
+	  bound,
+	  { OUTWARDS(3, 3, LAN_A, udp_in), OUTWARDS(3, 3, LAN_A, udp_in, .quote_l4 = 8),
+	    OUTWARDS(3, 3, LAN_A, tcp_in), OUTWARDS(3, 3, LAN_A, tcp_in, .quote_l4 = 8),
+	    OUTWARDS(3, 1, LAN_A, pong) } },
+	{ "outwards, from a router inside", bound, { OUTWARDS(11, 0, INNER_ROUTER, udp_in) } },
+	{ "outwards, made by this router about a translated packet",
+	  bound,
+	  { OUTWARDS(11, 0, EXT, udp_in), OUTWARDS(3, 4, EXT, tcp_in) } },
+	{ "outwards, made by this router about its own or masqueraded traffic",
+	  bound,
+	  { { OUT_, ICMP_ERR(3, 3, EXT, REMOTE, &masqueraded_in), R(EXTERNAL_SOURCE) } } },
+	{ "outwards, unknown: the slice's own do not leave",
+	  bound,
+	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &unbound_in), R(ICMP_UNKNOWN) } } },
+	{ "outwards, no refresh",
+	  bound,
+	  { { CLOCK, .arg = T_UDP },
+	    OUTWARDS(3, 3, LAN_A, udp_in),
+	    { CLOCK, .arg = T_UDP + 1 },
+	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
+};
+
+int main(void)
+{
+	return run_table("icmp errors", cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * TCP sessions and what they make of a binding's time-out (RFC 6146 section 3.5.2.2). Whether a
+ * binding lives is asked from the outside, by a data segment, which changes nothing.
+ */
+#include "tests/bpf/harness.h"
+
+#define R(x)  REASON_##x
+#define LAN   LAN_A, 20100
+#define WAN   EXT, 20100
+#define PEER  REMOTE, 80
+#define PEER2 REMOTE2, 81
+#define SA    (F_SYN | F_ACK)
+#define FA    (F_FIN | F_ACK)
+#define RA    (F_RST | F_ACK)
+#define AT(s)                                                                                      \
+	{                                                                                          \
+		CLOCK, .arg = s                                                                    \
+	}
+/* a segment to and from a peer, translated */
+#define TCP_(f, ...) TCP(f, __VA_ARGS__)
+#define SEND_TO(f, ...)                                                                            \
+	{                                                                                          \
+		OUT_, TCP_(f, LAN, __VA_ARGS__), R(TRANSLATED), TCP_(f, WAN, __VA_ARGS__)          \
+	}
+#define RECV_AS(f, ...)                                                                            \
+	{                                                                                          \
+		IN_, TCP_(f, __VA_ARGS__, WAN), R(TRANSLATED), TCP_(f, __VA_ARGS__, LAN)           \
+	}
+#define SEND(f) SEND_TO(f, PEER)
+#define RECV(f) RECV_AS(f, PEER)
+#define LIVE                                                                                       \
+	{                                                                                          \
+		IN_, TCP_(F_ACK, ROUTER, 9, WAN), R(TRANSLATED), TCP_(F_ACK, ROUTER, 9, LAN)       \
+	}
+#define GONE                                                                                       \
+	{                                                                                          \
+		IN_, TCP_(F_ACK, ROUTER, 9, WAN), R(NO_BINDING)                                    \
+	}
+#define IS_SESSIONS(n)                                                                             \
+	{                                                                                          \
+		SESSIONS, .arg = n                                                                 \
+	}
+
+static const struct test_case cases[] = {
+	{ "syn alone: transitory",
+	  NULL,
+	  { SEND(F_SYN), IS_SESSIONS(1), AT(T_TCP_TRANS), LIVE, AT(T_TCP_TRANS + 1), GONE } },
+	{ "handshake from inside: established",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), SEND(F_ACK), IS_SESSIONS(1), AT(T_TCP_OPEN), LIVE,
+	    AT(T_TCP_OPEN + 1), GONE } },
+	{ "simultaneous open: established",
+	  NULL,
+	  { SEND(F_SYN), RECV(F_SYN), AT(T_TCP_OPEN), LIVE } },
+	{ "syn from outside to a binding: translated, no memory taken, answered: established",
+	  NULL,
+	  { SEND(F_SYN), RECV_AS(F_SYN, PEER2), IS_SESSIONS(1), SEND_TO(SA, PEER2), IS_SESSIONS(2),
+	    AT(T_TCP_OPEN), LIVE } },
+	{ "unanswered syn from outside does not lengthen the binding",
+	  NULL,
+	  { SEND(F_SYN), RECV_AS(F_SYN, PEER2), AT(T_TCP_TRANS + 1), GONE } },
+	{ "both FIN, inside first: transitory, session gone",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), SEND(FA), IS_SESSIONS(1), RECV(FA), IS_SESSIONS(0), SEND(F_ACK),
+	    IS_SESSIONS(0), AT(T_TCP_TRANS), LIVE, AT(T_TCP_TRANS + 1), GONE } },
+	{ "both FIN, outside first",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(FA), SEND(FA), RECV(F_ACK), IS_SESSIONS(0),
+	    AT(T_TCP_TRANS + 1), GONE } },
+	{ "one FIN, repeated: still open",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), SEND(FA), SEND(FA), IS_SESSIONS(1), AT(T_TCP_OPEN), LIVE } },
+	{ "RST from outside: transitory after all",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(F_RST), IS_SESSIONS(1), AT(T_TCP_TRANS), LIVE,
+	    AT(T_TCP_TRANS + 1), GONE } },
+	{ "RST grace: data from inside shows that the RST was forged",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(F_RST), SEND(F_ACK), AT(T_TCP_OPEN), LIVE,
+	    AT(T_TCP_OPEN + 1), GONE } },
+	{ "RST grace: data from outside too",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(F_RST), RECV(F_ACK), AT(T_TCP_OPEN), LIVE } },
+	{ "RST grace: a second RST is no data",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(F_RST), RECV(RA), AT(T_TCP_TRANS + 1), GONE } },
+	{ "RST after one FIN: transitory",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), RECV(FA), SEND(F_RST), AT(T_TCP_TRANS + 1), GONE } },
+	{ "RST from inside is translated and keeps nothing alive",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), AT(100), SEND(F_RST), AT(T_TCP_TRANS), LIVE, AT(T_TCP_TRANS + 1),
+	    GONE } },
+	{ "RST from inside makes no binding and does not leave",
+	  NULL,
+	  { { OUT_, TCP_(F_RST, LAN, PEER), R(GUARD) },
+	    { OUT_, TCP_(F_RST, LAN_OUTSIDE, 1, PEER), R(NOT_IN_SLICE) },
+	    { BINDINGS, .arg = 0 } } },
+	{ "two sessions: open as long as one is",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), SEND_TO(F_SYN, PEER2), RECV_AS(SA, PEER2), SEND(FA), RECV(FA),
+	    IS_SESSIONS(1), AT(T_TCP_TRANS + 1), LIVE, SEND_TO(FA, PEER2), RECV_AS(FA, PEER2),
+	    AT(2 * T_TCP_TRANS + 1), LIVE, AT(2 * T_TCP_TRANS + 2), GONE } },
+	{ "data alone makes a binding, taken as established: the connection was there before",
+	  NULL,
+	  { SEND(F_ACK), IS_SESSIONS(1), AT(T_TCP_OPEN), LIVE, SEND(FA), RECV(FA), IS_SESSIONS(0),
+	    AT(T_TCP_OPEN + T_TCP_TRANS + 1), GONE } },
+	{ "FIN alone makes a binding without a session",
+	  NULL,
+	  { SEND(FA), IS_SESSIONS(0), AT(T_TCP_TRANS + 1), GONE } },
+	{ "revived after expiry: sessions of the earlier use do not count",
+	  NULL,
+	  { SEND(F_SYN), AT(T_TCP_TRANS + 1), GONE, SEND_TO(F_SYN, PEER2), LIVE, RECV(SA),
+	    AT(2 * (T_TCP_TRANS + 1)), GONE } },
+	{ "the same connection again after both FIN",
+	  NULL,
+	  { SEND(F_SYN), RECV(SA), SEND(FA), RECV(FA), IS_SESSIONS(0), SEND(F_SYN), RECV(SA),
+	    IS_SESSIONS(1), AT(T_TCP_OPEN), LIVE } },
+};
+
+static void session_table_full(void **state)
+{
+	struct lab lab;
+	struct einat_slot *s;
+	struct spec out = TCP_(F_SYN, LAN, PEER), out_x = TCP_(F_SYN, WAN, PEER);
+
+	(void)state;
+	lab_open_sized(&lab, 16, 1);
+	lab_reset(&lab);
+	expect(&lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "first session");
+	for (uint16_t port = 81; map_count(lab.sk->maps.sessions) < 1 || port < 200; port++) {
+		out.dport = out_x.dport = port;
+		expect(&lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "more sessions");
+	}
+	s = &lab.slots[slot_no(0, EINAT_PROTO_TCP, 20100)];
+	assert_true(s->flags & SLOT_F_TCP_OPEN);
+	assert_true(count_read(&lab, COUNT_SESSION_FULL) > 0);
+	lab.ctl->now_override = T0 + T_TCP_OPEN;
+	expect(&lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "still live");
+	lab_close(&lab);
+}
+
+/* No room for a binding: dropped, its port free again. */
+static void binding_table_full(void **state)
+{
+	struct lab lab;
+	struct spec out = UDP(LAN_A, 20100, REMOTE, 53);
+	bool full = false;
+
+	(void)state;
+	lab_open_sized(&lab, 4, 4);
+	lab_reset(&lab);
+	for (unsigned i = 0; i < 64 && !full; i++) {
+		struct frame f;
+		struct einat_stat now[EINAT_DIR_COUNT * EINAT_REASON_COUNT];
+
+		out.sport = 20100 + i;
+		f = build(&out);
+		run_frame(&lab, EINAT_OUT, &f, 0, 0);
+		stats_read(&lab, now);
+		full = now[EINAT_OUT * EINAT_REASON_COUNT + R(TABLE_FULL)].packets;
+	}
+	assert_true(full);
+	check_consistent(&lab);
+	lab_close(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(session_table_full),
+		cmocka_unit_test(binding_table_full),
+	};
+	int failed = run_table("tcp", cases, sizeof(cases) / sizeof(cases[0]));
+
+	return failed + cmocka_run_group_tests_name("tables full", tests, NULL, NULL);
+}
