@@ -253,20 +253,14 @@ static int explain(int ret, struct err *err)
 	return err_sys(err, -ret, "cannot analyse the packet filter rules");
 }
 
-int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
-		 struct foreign **ret_foreign, struct err *err)
+int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
+		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err)
 {
-	struct query q = { .mark = inbound_mark, .mask = inbound_mask };
-	struct fw_snapshot *snap;
+	struct query q = { .packets = { .snap = snap, .ifname = ifname },
+			   .mark = inbound_mark,
+			   .mask = inbound_mask };
 	int ret;
 
-	if (!*ifname || strlen(ifname) >= IFNAMSIZ)
-		return err_set(err, EINVAL, "\"%s\" is no interface name", ifname);
-	ret = fw_snapshot_read(&snap, err);
-	if (ret)
-		return ret;
-	q.packets.snap = snap;
-	q.packets.ifname = ifname;
 	q.packets.ifindex = (int)if_nametoindex(ifname);
 	ret = ask(&q);
 	if (!ret)
@@ -275,6 +269,21 @@ int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mas
 		explain(ret, err);
 	report_clear(&q.report);
 	rset_free(&q.packets.never_dst);
+	return ret;
+}
+
+int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
+		 struct foreign **ret_foreign, struct err *err)
+{
+	struct fw_snapshot *snap;
+	int ret;
+
+	if (!*ifname || strlen(ifname) >= IFNAMSIZ)
+		return err_set(err, EINVAL, "\"%s\" is no interface name", ifname);
+	ret = fw_snapshot_read(&snap, err);
+	if (ret)
+		return ret;
+	ret = foreign_analyse(snap, ifname, inbound_mark, inbound_mask, ret_foreign, err);
 	fw_snapshot_free(snap);
 	return ret;
 }

@@ -276,7 +276,7 @@ static int match_ports(struct region *r, const struct fw_match *m)
 	if (r->protos & PROTO_ICMP)
 		ret |= NARROW_OTHER;
 	if (ret && !m->neg)
-		r->names_dest = true;
+		r->names_dest = r->names_ports = true;
 	return ret;
 }
 

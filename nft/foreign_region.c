@@ -130,6 +130,7 @@ int region_join(struct region *dst, const struct region *src)
 	dst->names_iface = dst->names_iface && src->names_iface;
 	dst->names_dest = dst->names_dest && src->names_dest;
 	dst->names_src = dst->names_src && src->names_src;
+	dst->names_ports = dst->names_ports && src->names_ports;
 	return 0;
 }
 

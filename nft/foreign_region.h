@@ -33,6 +33,7 @@ struct region {
 	bool names_iface; /* some match named our interface as output */
 	bool names_dest; /* some match named destinations, addresses or ports */
 	bool names_src;
+	bool names_ports; /* some match named destination ports */
 };
 
 /* What is asked about, and what is known of every packet that is asked about. */

@@ -121,10 +121,13 @@ static int finish_snat(const struct report_entry *e, struct foreign *f)
 
 static const struct rset all_ports = { &(struct rrange){ PORTS_LO, PORTS_HI }, 1 };
 
-/* ICMP has no destination port: any query identifier. */
+/*
+ * ICMP has no destination port: any query identifier. A rule that names no ports is reported
+ * with all of them, even if earlier rules leave it fewer: it is a catch-all (a "DMZ host").
+ */
 static const struct rset *ports_of(const struct region *r, unsigned proto)
 {
-	return proto < 2 ? &r->ports[proto] : &all_ports;
+	return proto < 2 && r->names_ports ? &r->ports[proto] : &all_ports;
 }
 
 /* One entry for all protocols that share their ports. */
@@ -168,6 +171,11 @@ static bool is_xtables(const struct fw_chain *c)
 	return table && name;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int finish_drop(const struct report_entry *e, struct foreign *f)
 {
 	const struct ifset *oif = &e->sum.oif;
@@ -198,6 +206,7 @@ static int finish_drop(const struct report_entry *e, struct foreign *f)
 		if (!n->oif[n->n_oif++])
 			return -ENOMEM;
 	}
+	qsort(n->oif, n->n_oif, sizeof(*n->oif), by_name);
 	return 0;
 }
 

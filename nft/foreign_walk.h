@@ -3,6 +3,7 @@
 #ifndef EINAT_NFT_FOREIGN_WALK_H
 #define EINAT_NFT_FOREIGN_WALK_H
 
+#include "foreign.h"
 #include "foreign_region.h"
 
 enum hit {
@@ -28,5 +29,9 @@ struct walk {
 /** walk_base() - walk @base with @in. 0, -ELOOP, -E2BIG, -ENOMEM or what @hit returned. */
 int walk_base(struct walk *w, const struct fw_chain *base, const struct region *in);
 void walk_clear(struct walk *w);
+
+/** foreign_analyse() - foreign_read() on a snapshot that exists already. */
+int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
+		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
 
 #endif

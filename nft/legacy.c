@@ -323,7 +323,9 @@ static int read_table(struct fw_snapshot *s, int fd, const char *name)
 	socklen_t len = sizeof(info);
 	int ret;
 
-	strncpy(info.name, name, sizeof(info.name) - 1);
+	if (strlen(name) >= sizeof(info.name))
+		return -EBADMSG;
+	strcpy(info.name, name);
 	if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &len))
 		return -errno;
 	if (info.size > BLOB_MAX)
@@ -332,7 +334,7 @@ static int read_table(struct fw_snapshot *s, int fd, const char *name)
 	entries = calloc(1, len);
 	if (!entries)
 		return -ENOMEM;
-	strncpy(entries->name, name, sizeof(entries->name) - 1);
+	strcpy(entries->name, name);
 	entries->size = info.size;
 	if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, entries, &len))
 		ret = -errno;

@@ -49,6 +49,21 @@ size_t lower_pieces(const struct lower *l, const struct val *v, size_t len, stru
 /** lower_canonical() - copy @len bytes, swapped if @host. */
 void lower_canonical(uint8_t *dst, const void *src, size_t len, bool host);
 
+/** lower_forget() - nothing is known of any register. */
+void lower_forget(struct lower *l);
+/** lower_bytes() - the value of a data attribute; its length, 0 if none or above @max. */
+size_t lower_bytes(const struct nlattr *attr, uint8_t *buf, size_t max);
+
+/* Expressions that write registers; 0 or -ENOMEM. */
+int lower_payload(struct lower *l, const struct nlattr *data);
+int lower_meta(struct lower *l, const struct nlattr *data);
+int lower_ct(struct lower *l, const struct nlattr *data);
+int lower_fib(struct lower *l, const struct nlattr *data);
+int lower_bitwise(struct lower *l, const struct nlattr *data);
+int lower_byteorder(struct lower *l, const struct nlattr *data);
+int lower_exthdr(struct lower *l, const struct nlattr *data);
+int lower_load_any(struct lower *l, const struct nlattr *data);
+
 /* Matching expressions; 0 or -ENOMEM. */
 int lower_cmp(struct lower *l, const struct nlattr *data);
 int lower_range(struct lower *l, const struct nlattr *data);

@@ -182,10 +182,25 @@ static size_t data_value(const struct nlattr *attr, const uint8_t **ret_data)
 	return len <= VAL_MAX ? len : 0;
 }
 
+/* The big-endian number before or after @c; true if there is none. */
+static bool step(uint8_t *dst, const uint8_t *c, size_t len, int by)
+{
+	uint8_t end = by > 0 ? 0xff : 0;
+	size_t i = len;
+
+	memcpy(dst, c, len);
+	while (i-- > 0) {
+		dst[i] = (uint8_t)(dst[i] + by);
+		if (c[i] != end)
+			return false;
+	}
+	return true;
+}
+
 int lower_cmp(struct lower *l, const struct nlattr *data)
 {
 	static const uint8_t zeros[VAL_MAX];
-	uint8_t ones[VAL_MAX];
+	uint8_t ones[VAL_MAX], bound[VAL_MAX];
 	ATTRS(tb, NFTA_CMP_MAX);
 	const struct val *v;
 	const uint8_t *c;
@@ -205,11 +220,16 @@ int lower_cmp(struct lower *l, const struct nlattr *data)
 	case NFT_CMP_LTE:
 		return between(l, v, zeros, c, len, false);
 	case NFT_CMP_GT:
-		return between(l, v, zeros, c, len, true);
+		/* after the greatest number comes none: "not in all of them" */
+		if (step(bound, c, len, 1))
+			return between(l, v, zeros, ones, len, true);
+		return between(l, v, bound, ones, len, false);
 	case NFT_CMP_GTE:
 		return between(l, v, c, ones, len, false);
 	case NFT_CMP_LT:
-		return between(l, v, c, ones, len, true);
+		if (step(bound, c, len, -1))
+			return between(l, v, zeros, ones, len, true);
+		return between(l, v, zeros, bound, len, false);
 	}
 	return fw_maybe(l->rule);
 }

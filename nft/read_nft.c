@@ -355,7 +355,7 @@ static int read_links(struct fw_snapshot *s)
 
 int fw_snapshot_read(struct fw_snapshot **ret_snap, struct err *err)
 {
-	struct fw_snapshot *s;
+	struct fw_snapshot *s = NULL;
 	int ret = read_nft(&s, err);
 
 	if (ret)
