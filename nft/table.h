@@ -39,6 +39,7 @@ struct nft_spec {
 	struct nft_slice *slices;
 	size_t n_slices;
 	enum nft_rest rest;
+	struct net_list guarded; /* guard: sources that others masquerade; 0.0.0.0/0 for all */
 	unsigned kept_protos; /* PROTO_ mask that has slice ports at all */
 	struct port_set kept[PROTO_COUNT]; /* ports the masquerade must stay out of */
 	struct port_set local[PROTO_COUNT]; /* ports of local sockets inside kept: not moved */

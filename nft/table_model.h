@@ -23,6 +23,7 @@
 #define NAME_LOCAL_PORTS "local_ports"
 #define NAME_KEPT_PROTOS "kept_protos"
 #define NAME_KEPT_PORTS	 "kept_%s" /* udp or tcp */
+#define NAME_GUARDED	 "guarded"
 #define NAME_FORWARDS	 "forwards"
 
 #define NAME_S_PROTOS	    "s%zu_protos" /* number of the slice */

@@ -277,6 +277,21 @@ static void rule_local_ports(struct table *t)
 	rule_end(t, r, comment);
 }
 
+/* ipv4 oifname WAN ip saddr != @guarded counter return */
+static void rule_not_guarded(struct table *t, const struct nft_spec *spec)
+{
+	const char *comment = "routed without NAT, not ours to change";
+	struct rule *r = rule_begin(t, comment);
+
+	if (!r)
+		return;
+	match_oifname(r, spec->ifname);
+	match_ip_set(r, MATCH_SRC, NAME_GUARDED, true);
+	do_counter(r);
+	do_return(r);
+	rule_end(t, r, comment);
+}
+
 /* ---- rest, forwards, leak ---------------------------------------------------------------- */
 
 /* ipv4 oifname WAN counter masquerade */
@@ -372,6 +387,7 @@ static void chain_claim(struct table *t, const struct nft_spec *spec)
 		rule_claim(t, spec, i);
 	if (spec->rest == NFT_REST_GUARD) {
 		rule_goto_host(t, spec);
+		rule_not_guarded(t, spec);
 		move(t, spec, NAT_MASQUERADE);
 	}
 }

@@ -231,8 +231,11 @@ void table_add_sets(struct table *t, const struct nft_spec *spec)
 	add_protos(t, s, protos);
 	if (spec->rest != NFT_REST_NONE)
 		add_local_ports(t, spec);
-	if (spec->rest == NFT_REST_GUARD)
+	if (spec->rest == NFT_REST_GUARD) {
+		s = add_set(t, SET_ADDR_RANGES, "sources that others masquerade", NAME_GUARDED);
+		add_prefixes(t, s, &spec->guarded);
 		add_kept_ports(t, spec);
+	}
 	if (spec->n_forwards)
 		add_forwards(t, spec);
 }

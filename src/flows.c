@@ -46,10 +46,43 @@ static int bound_flows(struct ct *ct, const struct link_info *link, struct colle
 	return ret ? ret : link_onlink(link->ifindex, ret_onlink, err);
 }
 
-static bool leaves_on(const struct ct_flow *f, const struct net_list *onlink,
-		      const struct link_info *link)
+/* A flow begun by the remote side (endpoint-independent filtering), seen from inside. */
+static struct ct_flow turned(const struct ct_flow *f)
 {
-	return !net_list_contains(onlink, &f->dst) && !is_external(link, &f->src);
+	struct ct_flow t = *f;
+
+	t.src = f->rsrc;
+	t.sport = f->rsport;
+	t.dst = f->rdst;
+	t.dport = f->rdport;
+	t.rsrc = t.dst;
+	t.rsport = t.dport;
+	t.rdst = t.src;
+	t.rdport = t.sport;
+	return t;
+}
+
+static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
+			const struct net_list *onlink, const struct link_info *link,
+			struct binding *ret_b)
+{
+	return !net_list_contains(onlink, &f->dst) && !is_external(link, &f->src) &&
+	       !dataplane_find(dp, f->proto, &f->src, f->sport, ret_b);
+}
+
+/* Whether @f passes through a binding; @f is turned so that its source is the internal side. */
+static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const struct net_list *onlink,
+		       const struct link_info *link, struct binding *ret_b)
+{
+	struct ct_flow t;
+
+	if (has_binding(dp, f, onlink, link, ret_b))
+		return true;
+	t = turned(f);
+	if (f->proto == PROTO_ICMP || !has_binding(dp, &t, onlink, link, ret_b))
+		return false;
+	*f = t;
+	return true;
 }
 
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -61,11 +94,12 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	int n = 0;
 	int ret = bound_flows(ct, link, &c, &onlink, err);
 
-	for (size_t i = 0; i < c.n && !ret; i++)
-		if (leaves_on(&c.flow[i], &onlink, link) &&
-		    !dataplane_find(dp, c.flow[i].proto, &c.flow[i].src, c.flow[i].sport, &b) &&
-		    !ct_del(ct, &c.flow[i], NULL))
+	for (size_t i = 0; i < c.n && !ret; i++) {
+		struct ct_flow f = c.flow[i];
+
+		if (find_bound(dp, &f, &onlink, link, &b) && !ct_del(ct, &c.flow[i], NULL))
 			n++;
+	}
 	free(c.flow);
 	net_list_free(&onlink);
 	return ret ? ret : n;
@@ -115,12 +149,10 @@ int flows_hand_back(struct ct *ct, struct engine *e, const struct link_info *lin
 	int ret = bound_flows(ct, link, &c, &onlink, err);
 
 	for (size_t i = 0; i < c.n && !ret; i++) {
-		const struct ct_flow *f = &c.flow[i];
+		struct ct_flow *f = &c.flow[i];
 
-		if (!leaves_on(f, &onlink, link) ||
-		    dataplane_find(dp, f->proto, &f->src, f->sport, &b))
-			continue;
-		if (!ct_replace_snat(ct, f, &b.external, b.eport, NULL))
+		if (find_bound(dp, f, &onlink, link, &b) &&
+		    !ct_replace_snat(ct, f, &b.external, b.eport, NULL))
 			n++;
 	}
 	free(c.flow);

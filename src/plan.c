@@ -82,6 +82,20 @@ static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *
 	return NFT_REST_OWN;
 }
 
+/* Guard touches only what others masquerade: some networks are routed without NAT on purpose. */
+static int plan_guarded(struct plan *p, const struct foreign *f)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < f->n_snat && !ret; i++) {
+		if (f->snat[i].names_dest)
+			continue;
+		ret = f->snat[i].src.n ? list_copy(&p->nft.guarded, &f->snat[i].src)
+				       : net_list_add(&p->nft.guarded, &any4);
+	}
+	return ret;
+}
+
 static unsigned live_protos(const struct conf_slice *s, const struct observed *obs)
 {
 	unsigned mask = s->protos;
@@ -449,6 +463,8 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	if (!ret)
 		ret = find_foreign_subnets(p, obs->foreign);
 	if (!ret)
+		ret = plan_guarded(p, obs->foreign);
+	if (!ret)
 		ret = plan_slices(p, conf, obs);
 	if (!ret)
 		ret = plan_lpm(p);
@@ -496,6 +512,7 @@ void plan_free(struct plan *p)
 	free(p->src);
 	free(p->exdst);
 	free(p->statics);
+	net_list_free(&p->nft.guarded);
 	net_list_free(&p->foreign_subnets);
 	free(p);
 }

@@ -72,6 +72,8 @@ static inline void spec_init(struct test_spec *t, int ifindex, enum nft_rest res
 	t->s.rest = rest;
 	t->s.kept_protos = PROTO_ALL;
 	spec_external(t, "203.0.113.1");
+	if (rest == NFT_REST_GUARD)
+		spec_prefix(&t->s.guarded, "0.0.0.0/0");
 	spec_prefix(&spec_slice(t, PROTO_ALL)->internal, "0.0.0.0/0");
 	for (int i = 0; i < PROTO_COUNT; i++)
 		spec_ports(&t->s.kept[i], "20000-29999");
@@ -105,6 +107,7 @@ static inline void spec_full(struct test_spec *t, enum nft_rest rest)
 
 static inline void spec_free(struct test_spec *t)
 {
+	net_list_free(&t->s.guarded);
 	for (size_t i = 0; i < t->s.n_slices; i++) {
 		net_list_free(&t->slices[i].internal);
 		net_list_free(&t->slices[i].not_internal);

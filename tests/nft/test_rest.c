@@ -161,6 +161,22 @@ static void test_guard_moves_only_slice_ports(void **state)
 	spec_free(&t);
 }
 
+/* Foreign rules leave this host's network alone: so does the guard. */
+static void test_guard_leaves_routed_networks(void **state)
+{
+	struct lab *l = *state;
+	struct test_spec t;
+
+	need_root();
+	rest_spec(&t, NFT_REST_GUARD);
+	net_list_free(&t.s.guarded);
+	spec_prefix(&t.s.guarded, "172.17.0.0/16");
+	apply(&t);
+	is_peer(seen(l, LAN, HOST, 20000), HOST, 20000);
+	assert_int_equal(counted("claim", "moved"), 0);
+	spec_free(&t);
+}
+
 /* ---- ICMP -------------------------------------------------------------------------------- */
 
 static uint16_t checksum(const void *data, size_t len)
@@ -266,6 +282,7 @@ int main(void)
 		lab_test(test_guard_host_flows),
 		lab_test(test_own_host_clash),
 		lab_test(test_guard_moves_only_slice_ports),
+		lab_test(test_guard_leaves_routed_networks),
 		lab_test(test_own_icmp),
 		lab_test(test_guard_icmp),
 	};

@@ -184,6 +184,9 @@ static void routers_own_masquerade_is_guarded_and_owns_nothing(void **state)
 	container_masquerade(f);
 	p = build(f);
 	assert_int_equal(p->nft.rest, NFT_REST_GUARD);
+	assert_true(has_prefix(&p->nft.guarded, LAN));
+	assert_true(has_prefix(&p->nft.guarded, CONTAINER));
+	assert_int_equal(p->nft.guarded.n, 2);
 	assert_false(has_prefix(&p->nft.slices[0].not_internal, LAN));
 	assert_true(has_prefix(&p->nft.slices[0].not_internal, CONTAINER));
 }
