@@ -71,9 +71,9 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 	seq = READ_ONCE(s->seq);
 	if (READ_ONCE(s->state) != SLOT_LIVE)
 		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
-	i = ext_of_plane(active, slot / EINAT_PORTS);
+	i = ext_of(c, active, slot / EINAT_PORTS, ep.proto);
 	if (i >= 0)
-		l.gen = ext_get(c, EXT_OF(i))->gen;
+		l.gen = ext_get(c, i)->gen;
 	l.t_idle = slot_timeout(c, ep.proto, false);
 	l.t_open = slot_timeout(c, ep.proto, true);
 	match = s->addr.w[3] == addr && s->port == ep.port;
@@ -84,7 +84,7 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 		return FOUND_WORD(FOUND_STALE, 0, 0, seq, slot);
 	if (port_proto & FIND_REFRESH && READ_ONCE(s->last_out) != now)
 		WRITE_ONCE(s->last_out, now);
-	return FOUND_WORD(FOUND, EXT_OF(i), !!s->tcp_trans, seq, slot);
+	return FOUND_WORD(FOUND, i, !!s->tcp_trans, seq, slot);
 }
 
 /* As endpoint_look(); waits a little for a CPU that is making or freeing the binding. */

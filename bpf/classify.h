@@ -92,6 +92,27 @@ __noinline int ext_choose(__u32 active, __be32 saddr, __u32 proto)
 	return -1;
 }
 
+/* As ext_find(), without a call for the usual single address. */
+static __always_inline int ext_index(const struct einat_cfg *c, __u32 active, __be32 addr)
+{
+	const struct einat_ext *first = &c->ext[0];
+
+	if (first->addr.w[3] == addr && first->gen && first->addr.w[2] == bpf_htonl(0xffff))
+		return 0;
+	return c->n_ext > 1 ? ext_find(active, addr) : -1;
+}
+
+/* Index of the address whose @proto has @plane, or -1; without a call for the first address. */
+static __always_inline int ext_of(const struct einat_cfg *c, __u32 active, __u32 plane, __u32 proto)
+{
+	int i;
+
+	if (ext_plane(c, 0, proto) == plane)
+		return 0;
+	i = ext_of_plane(active, plane);
+	return i < 0 ? -1 : (int)EXT_OF(i);
+}
+
 static __always_inline __u32 lpm_src(__be32 addr)
 {
 	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr_from4(addr) };
@@ -129,7 +150,7 @@ __noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
  * The slice that takes a new flow of @p, or -1. @own: the source is an external address, so that
  * "src" does not know it: hairpin from this host itself.
  */
-static __always_inline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
+static __noinline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
 {
 	__u32 mask = own ? ~0u : lpm_src(p->saddr);
 
@@ -160,9 +181,9 @@ static __always_inline int guard_slice(struct __sk_buff *skb, const struct pkt *
 }
 
 /* Outbound and malformed: the protocol may be unreadable, so any slice of the source counts. */
-static __always_inline int guard_malformed(const struct pkt *p, const struct einat_cfg *c)
+static __noinline int guard_malformed(const struct pkt *p, const struct einat_cfg *c)
 {
-	if (ext_find(p->active, p->saddr) >= 0 || !lpm_src(p->saddr))
+	if (ext_index(c, p->active, p->saddr) >= 0 || !lpm_src(p->saddr))
 		return guard_strict(p, c, REASON_MALFORMED);
 	return REASON_MALFORMED_DROP;
 }

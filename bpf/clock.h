@@ -5,6 +5,15 @@
 #include "bpf/maps.h"
 
 /*
+ * Nanoseconds to seconds by a multiplication, since a division costs more than the rest of the
+ * clock: good to 5e-10, and to 64 bits for 30 years of uptime.
+ */
+static __always_inline __u32 clock_seconds(__u64 ns)
+{
+	return (ns >> 24) * 72057594 >> 32;
+}
+
+/*
  * Seconds of CLOCK_MONOTONIC. The coarse clock costs a memory read; where the kernel lacks it,
  * the constant switch lets the verifier remove the call.
  */
@@ -14,9 +23,7 @@ static __always_inline __u32 clock_now(const struct einat_ctl *c)
 
 	if (override)
 		return override;
-	if (have_coarse_clock)
-		return bpf_ktime_get_coarse_ns() / 1000000000;
-	return bpf_ktime_get_ns() / 1000000000;
+	return clock_seconds(have_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns());
 }
 
 /*

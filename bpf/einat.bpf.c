@@ -31,8 +31,8 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	if (reason >= 0)
 		return reason;
 
-	from_ext = ext_find(p.active, p.saddr) >= 0;
-	e = ext_find(p.active, p.daddr);
+	from_ext = ext_index(c, p.active, p.saddr) >= 0;
+	e = ext_index(c, p.active, p.daddr);
 	to_ext = e >= 0;
 	/* What came in here and would go out to ourselves goes round in circles. */
 	if (to_ext && skb->ingress_ifindex == skb->ifindex)
@@ -81,7 +81,7 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 	if (reason >= 0)
 		return reason;
 
-	e = ext_find(p.active, p.daddr);
+	e = ext_index(c, p.active, p.daddr);
 	if (e < 0)
 		return REASON_OTHER_DEST;
 	if (p.kind == PKT_OTHER_PROTO)

@@ -3,6 +3,9 @@
  * Fragments: the first one has the ports, is translated as any packet and leaves a note; later
  * ones follow the note. Out of order ones find none: inwards they are passed on, outwards the
  * leak guard drops those of the slice (the kernel sends its fragments in order).
+ *
+ * Out of line, as all that few packets need: keys on the stack of the main path would add to the
+ * 512 bytes that it shares with the making of a binding.
  */
 #ifndef EINAT_BPF_FRAGMENT_H
 #define EINAT_BPF_FRAGMENT_H
@@ -24,7 +27,7 @@ static __always_inline struct einat_frag_key fragment_key(const struct pkt *p, e
 }
 
 /* Addresses are those of the packet as it came, which later fragments have too. */
-static __always_inline void fragment_note(const struct pkt *p, enum einat_dir dir, __u32 slot,
+static __noinline void fragment_note(const struct pkt *p, enum einat_dir dir, __u32 slot,
 					  __u16 seq)
 {
 	struct einat_frag_key key = fragment_key(p, dir);
@@ -54,7 +57,7 @@ static __always_inline const struct einat_slot *fragment_slot(const struct einat
 }
 
 /** fragment_out() - later fragment at egress; returns a reason. */
-static __always_inline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
+static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
 					const struct einat_cfg *c, bool to_ext)
 {
 	struct einat_frag f;
@@ -77,7 +80,7 @@ unknown:
 }
 
 /** fragment_in() - later fragment at ingress; returns a reason. */
-static __always_inline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
+static __noinline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
 				       const struct einat_cfg *c)
 {
 	const struct einat_slot *s;

@@ -98,7 +98,7 @@ static __always_inline int quoted_rewrite(struct __sk_buff *skb, const struct pk
  * icmp_error_out() - error from inside, or made by this router about a translated packet. The
  * outer source becomes the external address, whichever inner router sent it. Returns a reason.
  */
-static __always_inline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
+static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 					  const struct einat_cfg *c, bool from_ext, bool to_ext)
 {
 	struct quoted q = {};
@@ -116,7 +116,7 @@ unknown:
 }
 
 /** icmp_error_in() - error from outside about a packet of binding's; returns a reason. */
-static __always_inline int icmp_error_in(struct __sk_buff *skb, const struct pkt *p,
+static __noinline int icmp_error_in(struct __sk_buff *skb, const struct pkt *p,
 					 const struct einat_cfg *c)
 {
 	struct quoted q = {};
@@ -125,7 +125,7 @@ static __always_inline int icmp_error_in(struct __sk_buff *skb, const struct pkt
 
 	if (!quoted_parse(skb, p, EINAT_IN, &q))
 		return REASON_ICMP_UNKNOWN;
-	e = ext_find(p->active, q.addr);
+	e = ext_index(c, p->active, q.addr);
 	if (e < 0 || !binding_of_external(p, c, e, q.proto, q.port, &b))
 		return REASON_ICMP_UNKNOWN;
 	if (quoted_rewrite(skb, p, &q, b.addr, b.port) || rewrite_ip(skb, p, p->saddr, b.addr))

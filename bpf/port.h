@@ -143,18 +143,23 @@ __noinline int port_find(__u32 base, __u32 plane, __u32 own_start)
  */
 __noinline int slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, __u32 now)
 {
+	const struct einat_cfg *c = cfg_get(active);
 	__u64 *v = bpf_map_lookup_elem(&used, &word);
 	__u32 freed = 0, live = 0;
+	struct slot_limits l;
 	__u32 i;
 
-	if (!v)
+	if (!v || !c)
 		return 0;
 	mask &= READ_ONCE(*v);
+	slot_limits(c, active, word / EINAT_PORT_WORDS, &l);
 	for (i = 0; i < 64 && mask; i++) {
 		__u32 slot = word * 64 + bit_lowest(mask);
+		struct einat_slot *s = slot_get(slot);
 
 		mask &= mask - 1;
-		if (slot_free(slot, force, active, now))
+		/* A look without the lock first, since most are neither. */
+		if (s && (force || slot_absent(s, &l, now)) && slot_free(slot, force, active, now))
 			freed++;
 		else
 			live++;

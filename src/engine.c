@@ -203,8 +203,6 @@ int engine_open(const struct link_info *link, const struct plan *plan, const cha
 	if (!ret)
 		ret = inherit_ext(e, err);
 	if (ret) {
-		if (e->old.mode == ATTACHED_NONE)
-			pin_remove(e->pin);
 		engine_close(e);
 		return ret;
 	}
@@ -216,6 +214,9 @@ void engine_close(struct engine *e)
 {
 	if (!e)
 		return;
+	/* pins of a data plane that was never attached would be empty folders */
+	if (!e->attached && e->old.mode == ATTACHED_NONE && *e->pin)
+		pin_remove(e->pin);
 	attachment_close(&e->old);
 	dataplane_close(e->old_dp);
 	dataplane_close(e->dp);
@@ -260,20 +261,22 @@ int engine_attach(struct engine *e, struct err *err)
 	int in_fd = bpf_program__fd(e->skel->progs.einat_in);
 	const char *pin = e->mode == ATTACHED_TCX ? e->pin : NULL;
 	bool made = false;
-	int ret;
+	int ret = 0;
 
 	copy_bindings(e);
+	if (e->attached) /* again: one of the programs may still be in place */
+		ret = attach_find(e->ifindex, &e->old, err);
+	if (ret)
+		return ret;
 	ret = attach_add(e->ifindex, e->mode, pin, out_fd, in_fd, &e->old, &made, err);
 	if (ret == -EOPNOTSUPP && e->attach == ATTACH_AUTO && e->old.mode == ATTACHED_NONE) {
 		log_debug("%s: no TCX in this kernel, attaching by clsact", e->ifname);
 		e->mode = ATTACHED_CLSACT;
 		ret = attach_add(e->ifindex, e->mode, NULL, out_fd, in_fd, &e->old, &made, err);
 	}
-	if (ret) {
-		if (e->old.mode == ATTACHED_NONE)
-			pin_remove(e->pin);
+	if (ret)
 		return ret;
-	}
+	e->attached = true;
 	if (e->old.mode != ATTACHED_NONE)
 		e->mode = e->old.mode;
 	if (e->mode == ATTACHED_CLSACT)

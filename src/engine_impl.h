@@ -15,7 +15,7 @@ struct engine {
 	struct dataplane *old_dp; /* until attached: the data plane that is taken over */
 	struct attachment old;
 	bool reuse; /* old_dp's maps are used as they are */
-	bool taken_over;
+	bool taken_over, attached;
 	int ifindex;
 	char ifname[16];
 	char pin[PATH_MAX];

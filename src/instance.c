@@ -166,13 +166,13 @@ static int apply_nft(struct instance *inst, const struct plan *plan, struct err 
 	return nft_table_apply(&plan->nft, err);
 }
 
-static int apply_hairpin(const struct plan *plan, struct err *err)
+static int apply_hairpin(const struct instance *inst, const struct plan *plan, struct err *err)
 {
 	int ret = fail_at("hairpin", err);
 
 	if (ret || !plan->hairpin.n_in_ifs)
 		return ret;
-	if (!plan->hairpin.n_external)
+	if (!plan->hairpin.n_external || !inst->link.up)
 		return hairpin_remove(plan->hairpin.ifname, err);
 	return hairpin_apply(&plan->hairpin, err);
 }
@@ -189,7 +189,7 @@ int instance_apply(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = apply_nft(inst, plan, err);
 	if (!ret)
-		ret = apply_hairpin(plan, err);
+		ret = apply_hairpin(inst, plan, err);
 	if (ret) {
 		plan_free(plan);
 		return ret;
@@ -283,16 +283,12 @@ static void undo_start(struct instance *inst)
 			 inst->cif->name);
 		return;
 	}
-	if (inst->plan && inst->cif->n_hairpin_ifs)
-		hairpin_remove(inst->cif->name, &ignored);
-	if (inst->engine) {
-		if (inst->plan) {
-			nft_table_remove(inst->cif->name, &ignored);
-			flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link,
-					  &ignored);
-		}
-		engine_detach(inst->engine, &ignored);
-	}
+	if (!inst->engine)
+		return; /* nothing was written yet */
+	hairpin_remove(inst->cif->name, &ignored);
+	nft_table_remove(inst->cif->name, &ignored);
+	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
+	engine_detach(inst->engine, &ignored);
 }
 
 static int start_link(struct instance *inst, struct err *err)

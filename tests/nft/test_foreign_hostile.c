@@ -183,7 +183,7 @@ static void test_damaged_legacy(void **state)
 	assert_int_equal(getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, e, &len), 0);
 	close(fd);
 	srandom(2);
-	for (unsigned i = 0; i < 30000; i++) {
+	for (unsigned i = 0; i < 9000; i++) {
 		struct fw_snapshot *s = calloc(1, sizeof(*s));
 		/* every length once, then whole tables with a few bytes changed */
 		size_t size = i < info.size ? i : info.size;
@@ -203,7 +203,7 @@ static void test_damaged_legacy(void **state)
 		free(blob);
 		fw_snapshot_free(s);
 	}
-	assert_true(good > 1000); /* else nothing was tested behind the first check */
+	assert_true(good > 300); /* else nothing was tested behind the first check */
 	free(e);
 }
 
@@ -265,7 +265,7 @@ static void test_damaged_rules(void **state)
 	dump_rules(&r);
 	assert_true(r.n >= 5);
 	srandom(3);
-	for (unsigned i = 0; i < 40000; i++) {
+	for (unsigned i = 0; i < 10000; i++) {
 		struct scratch s = scratch_new();
 		struct nlattr *a;
 		uint16_t len;

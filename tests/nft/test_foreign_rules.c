@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* foreign_read() on rules made for one question each. The external interface is wan. */
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "foreign_lab.h"
 
@@ -341,10 +344,46 @@ static void test_too_many_paths(void **state)
 	assert_int_equal(foreign_read("interface-name-too-long", 0, 0, &f, &err), -EINVAL);
 }
 
+/* Rules that are replaced all the time: each answer is one of the two states, never a mix. */
+static void test_changing(void **state)
+{
+	static const char *const states[] = { "dnat tcp 100,200\n", "dnat tcp 300,400\n" };
+	int seen[2] = { 0 };
+	pid_t pid;
+
+	(void)state;
+	lab_open();
+	load(PRE("tcp dport 100 dnat to 10.0.0.1\n tcp dport { 200 } dnat to 10.0.0.1"),
+	     "nft -f -");
+	pid = fork();
+	if (!pid) {
+		execl("/bin/bash", "bash", "-c",
+		      "i=0; while :; do i=$((i + 1)); [ $((i % 2)) = 1 ] && p='300 400' || p='100 "
+		      "200'; "
+		      "set -- $p; printf 'flush ruleset\\ntable ip t {\\n chain pre {\\n type nat "
+		      "hook "
+		      "prerouting priority -100;\\n tcp dport %s dnat to 10.0.0.1\\n tcp dport { "
+		      "%s } "
+		      "dnat to 10.0.0.1\\n}\\n}\\n' $1 $2 | nft -f - || exit; done",
+		      (char *)NULL);
+		_exit(1);
+	}
+	for (int i = 0; i < 20000 && (seen[0] < 20 || seen[1] < 20); i++) {
+		char *got = foreign_text("wan", 0, 0);
+
+		assert_true(!strcmp(got, states[0]) || !strcmp(got, states[1]));
+		seen[!strcmp(got, states[1])]++;
+		free(got);
+	}
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(seen[0] && seen[1]);
+}
+
 int main(void)
 {
 	enum { N = sizeof(cases) / sizeof(*cases) };
-	static struct CMUnitTest tests[2 * N + 2];
+	static struct CMUnitTest tests[2 * N + 3];
 	static struct run runs[2 * N];
 	static char names[2 * N][128];
 	size_t n = 0;
@@ -364,5 +403,6 @@ int main(void)
 		}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_interface);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_too_many_paths);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_changing);
 	return _cmocka_run_group_tests("foreign rules", tests, n, NULL, NULL);
 }
