@@ -254,6 +254,7 @@ lab_up()
 	local word
 	LAB_TUN='' LAB_FIREWALL='' LAB_NOMASQ=''
 	[[ $0 != *_tun.sh ]] || LAB_TUN=1
+	[ -x "$EINAT" ] || die "$EINAT is not built: make"
 	for word in "$@"; do
 		case $word in
 		tun) LAB_TUN=1 ;;
