@@ -275,7 +275,7 @@ static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
 		if (f == FOUND_STALE) {
 			if (binding_revive(skb, p, c, slice, b))
 				return GO_ON;
-			slot_free(b->slot, 0, p->active, p->now);
+			slot_expire(b->slot, p->active, p->now);
 		}
 		ret = binding_new(skb, p, c, slice, b);
 		if (ret != -EEXIST)

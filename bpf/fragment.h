@@ -27,8 +27,7 @@ static __always_inline struct einat_frag_key fragment_key(const struct pkt *p, e
 }
 
 /* Addresses are those of the packet as it came, which later fragments have too. */
-static __noinline void fragment_note(const struct pkt *p, enum einat_dir dir, __u32 slot,
-					  __u16 seq)
+static __noinline void fragment_note(const struct pkt *p, enum einat_dir dir, __u32 slot, __u16 seq)
 {
 	struct einat_frag_key key = fragment_key(p, dir);
 	struct einat_frag f = { .slot = slot, .seq = seq, .rslot = ~0u, .at = p->now };
@@ -58,7 +57,7 @@ static __always_inline const struct einat_slot *fragment_slot(const struct einat
 
 /** fragment_out() - later fragment at egress; returns a reason. */
 static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
-					const struct einat_cfg *c, bool to_ext)
+				   const struct einat_cfg *c, bool to_ext)
 {
 	struct einat_frag f;
 	int i;
@@ -81,7 +80,7 @@ unknown:
 
 /** fragment_in() - later fragment at ingress; returns a reason. */
 static __noinline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
-				       const struct einat_cfg *c)
+				  const struct einat_cfg *c)
 {
 	const struct einat_slot *s;
 	struct einat_frag f;

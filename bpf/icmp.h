@@ -99,7 +99,7 @@ static __always_inline int quoted_rewrite(struct __sk_buff *skb, const struct pk
  * outer source becomes the external address, whichever inner router sent it. Returns a reason.
  */
 static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
-					  const struct einat_cfg *c, bool from_ext, bool to_ext)
+				     const struct einat_cfg *c, bool from_ext, bool to_ext)
 {
 	struct quoted q = {};
 	struct bind b = {};
@@ -117,7 +117,7 @@ unknown:
 
 /** icmp_error_in() - error from outside about a packet of binding's; returns a reason. */
 static __noinline int icmp_error_in(struct __sk_buff *skb, const struct pkt *p,
-					 const struct einat_cfg *c)
+				    const struct einat_cfg *c)
 {
 	struct quoted q = {};
 	struct bind b = {};

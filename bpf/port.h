@@ -156,10 +156,14 @@ __noinline int slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, __
 	for (i = 0; i < 64 && mask; i++) {
 		__u32 slot = word * 64 + bit_lowest(mask);
 		struct einat_slot *s = slot_get(slot);
+		__u32 seq, last_out;
 
 		mask &= mask - 1;
-		/* A look without the lock first, since most are neither. */
-		if (s && (force || slot_absent(s, &l, now)) && slot_free(slot, force, active, now))
+		if (!s)
+			break;
+		seq = READ_ONCE(s->seq);
+		last_out = READ_ONCE(s->last_out);
+		if ((force || slot_absent(s, &l, now)) && slot_free(slot, seq, last_out, force))
 			freed++;
 		else
 			live++;
@@ -212,7 +216,7 @@ __noinline int slot_take(__u32 slot, __u32 active, __u32 now)
 {
 	if (!slot_reserve(slot))
 		return 0;
-	return slot_free(slot, 0, active, now) ? slot_reserve(slot) : -EBUSY;
+	return slot_expire(slot, active, now) ? slot_reserve(slot) : -EBUSY;
 }
 
 /**

@@ -182,32 +182,31 @@ static __always_inline bool slot_absent(const struct einat_slot *s, const struct
 }
 
 /**
- * slot_free() - LIVE -> FREEING -> FREE: an absent binding (expired, or of a lost address), or any
- * with @force.
- * Returns 1 if this call freed it, 0 if it is still in use, or not this call's to free.
+ * slot_free() - LIVE -> FREEING -> FREE, for the one who has found it absent.
+ * @seq, @last_out: as found; if it was used anew or refreshed meanwhile, it stays
+ * @force:          whatever it is
+ * Returns 1 if this call freed it, 0 if it is in use, or not this call's to free.
  */
-__noinline int slot_free(__u32 slot, __u32 force, __u32 active, __u32 now)
+__noinline int slot_free(__u32 slot, __u32 seq, __u32 last_out, __u32 force)
 {
-	const struct einat_cfg *c = cfg_get(active);
 	struct einat_endpoint ep = {};
-	struct slot_limits l;
 	struct slot_ref r;
 	bool won = false;
 	int i;
 
-	if (!c || !slot_ref(slot, &r))
+	if (!slot_ref(slot, &r))
 		return 0;
-	slot_limits(c, active, slot / EINAT_PORTS, &l);
 	bpf_spin_lock(&r.lock->lock);
-	if (r.s->state == SLOT_LIVE && (force || slot_absent(r.s, &l, now))) {
+	if (r.s->state == SLOT_LIVE &&
+	    (force || (r.s->seq == (__u16)seq && r.s->last_out == last_out))) {
 		r.s->state = SLOT_FREEING;
-		ep.addr = r.s->addr;
-		ep.port = r.s->port;
 		won = true;
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	if (!won)
 		return 0;
+	ep.addr = r.s->addr;
+	ep.port = r.s->port;
 	/* A plane without an address does not tell its protocol: the entry with our number is ours.
 	 */
 	for (i = 0; i < EINAT_PROTO_COUNT; i++) {
@@ -221,6 +220,22 @@ __noinline int slot_free(__u32 slot, __u32 force, __u32 active, __u32 now)
 	slot_clear(&r);
 	count(COUNT_BINDING_FREED);
 	return 1;
+}
+
+/** slot_expire() - free the slot if its binding is absent. Returns as slot_free(). */
+__noinline int slot_expire(__u32 slot, __u32 active, __u32 now)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	struct einat_slot *s = slot_get(slot);
+	struct slot_limits l;
+	__u32 seq, last_out;
+
+	if (!c || !s)
+		return 0;
+	slot_limits(c, active, slot / EINAT_PORTS, &l);
+	seq = READ_ONCE(s->seq);
+	last_out = READ_ONCE(s->last_out);
+	return slot_absent(s, &l, now) ? slot_free(slot, seq, last_out, 0) : 0;
 }
 
 #endif
