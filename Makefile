@@ -25,6 +25,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .PHONY: all demo deps test lint asan install uninstall clean help
 
 all: $(B)/einat  ## build the program at build/einat
