@@ -124,11 +124,16 @@ __noinline __u32 port_of_block(__u32 base, __u32 plane, __u32 block, __u32 own_s
  */
 __noinline int port_find(__u32 base, __u32 plane, __u32 own_start)
 {
+	/*
+	 * An odd stride visits each block once. In order, the first block of a slice would be met
+	 * first from wherever in the empty ones the search begins, and all would go there.
+	 */
+	__u32 first = (own_start & 0xffff) / (BLOCK_WORDS * 64), stride = own_start | 1;
 	__u64 best = FIT_NONE;
 	__u32 i;
 
 	for (i = 0; i < BLOCKS; i++) {
-		__u32 block = ((own_start & 0xffff) / (BLOCK_WORDS * 64) + i) & (BLOCKS - 1);
+		__u32 block = (first + i * stride) & (BLOCKS - 1);
 
 		best = min_u63(best, port_of_block(base, plane, block, own_start));
 		if (best < FIT_PARITY)
