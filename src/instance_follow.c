@@ -264,6 +264,9 @@ void instance_tick(struct instance *inst)
 		resync_flows(inst);
 	if (inst->ticks % (2 * second) == 0 && observe_sockets(&inst->link, inst->owners, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
+	/* clsact tells of changes, TCX does not */
+	if (inst->ticks % second == 0)
+		check_attached(inst);
 	if (inst->ticks % second == 0 && engine_sweep(inst->engine, NULL, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (instance_watermarks(inst)) {

@@ -69,6 +69,24 @@ result=$(stream_end streamed "$streamed")
 check_num "traffic went on all the while" "$(json "d['sent']" <<<"$result")" -gt 300
 check_eq "no packet left with a private source" "$(leaks)" 0
 
+# ---- the same while einat does not look, as in the moment before it is told
+stream streamed h1 26020 $A1:7000
+streamed=$PID
+wait_for 5 eval '[ "$(conntrack_of udp 192.168.1.2:26020)" = untouched ]'
+kill -STOP "$EINAT_PID"
+wan_down
+wan_up
+check_match "wan made again, einat asleep: h1 is online" "$(seen h1 26021 $A1:7000)" "^$EXT:"
+check_eq "wan made again, einat asleep: by masquerade" \
+	"$(conntrack_of udp 192.168.1.2:26021)" masquerade
+check_eq "wan made again, einat asleep: a flow claimed before does not leave un-NATed" "$(leaks)" 0
+kill -CONT "$EINAT_PID"
+resumed() { [ "$(seen h1 26022 $A1:7000)" = $EXT:26022 ] && [ "$(conntrack_of udp 192.168.1.2:26022)" = untouched ]; }
+check "einat awake: the slice is back" wait_for 5 resumed
+result=$(stream_end streamed "$streamed")
+check_num "einat awake: the old flow goes on" "$(json "d['sent'] - d['lost']" <<<"$result")" -gt 100
+check_eq "no packet left with a private source" "$(leaks)" 0
+
 # ---- the address changes
 stream streamed h1 26005 $A1:7000
 streamed=$PID

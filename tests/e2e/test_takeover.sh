@@ -63,6 +63,29 @@ for name in first second; do
 	check_eq "$name stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 done
 
+# taken over with other protocols: UDP's bindings move into new maps
+stream moved h1 25100 $A1:7000
+moved=$PID
+udp_bindings() { old_bindings | grep ^udp; }
+udp_bindings >"$T/bindings.before"
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+must_start --proto udp --ports 20000-29999 --hairpin-if lan --forward udp:25050=192.168.1.2:6000
+udp_bindings >"$T/bindings.after"
+check "fewer protocols: the bindings of udp are identical" same bindings.before bindings.after
+check_eq "fewer protocols: strangers are let in" "$(send far 7777 "$to")" "$FAR 7777"
+check_not "fewer protocols: tcp has no binding" grep -q ^tcp <<<"$(bindings)"
+tcp_seen h1 25500 $A1:7000 >/dev/null
+check_eq "fewer protocols: tcp is masqueraded" "$(conntrack_of tcp 192.168.1.2:25500)" masquerade
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+must_start "${args[@]}"
+udp_bindings >"$T/bindings.after"
+check "more protocols again: the bindings of udp are identical" same bindings.before bindings.after
+result=$(stream_end moved "$moved")
+check_eq "a stream over both: lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "a stream over both: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+
 # taken over with another plan: a binding that exists is served though the slice has shrunk
 kill -KILL "$EINAT_PID"
 wait "$EINAT_PID" 2>/dev/null

@@ -241,6 +241,10 @@ static const struct rules cases[] = {
 	  "drop ip t raw\n" },
 	{ "untracked is not new", RAW("notrack") FWD("ct state new accept"), NULL,
 	  "drop inet t ff policy\n" },
+	{ "new and untracked together are all",
+	  RAW("notrack") FWD("ct state new accept\n ct state untracked accept"), NULL, "" },
+	{ "a wildcard output is no name", FWD("oifname \"la*\" accept"), NULL,
+	  "drop inet t ff policy\n" },
 	{ "towards containers only",
 	  RAW("ip daddr { 172.17.0.2, 172.17.0.3 } iifname != docker0 drop"), NULL,
 	  "drop ip t raw to 172.17.0.2/31\n" },
@@ -344,40 +348,45 @@ static void test_too_many_paths(void **state)
 	assert_int_equal(foreign_read("interface-name-too-long", 0, 0, &f, &err), -EINVAL);
 }
 
-/* Rules that are replaced all the time: each answer is one of the two states, never a mix. */
+/* Rules that are replaced all the time: each answer is one of their states, never a mix. */
 static void test_changing(void **state)
 {
-	static const char *const states[] = { "dnat tcp 100,200\n", "dnat tcp 300,400\n" };
-	int seen[2] = { 0 };
+	size_t seen[8] = { 0 };
 	pid_t pid;
 
 	(void)state;
 	lab_open();
-	load(PRE("tcp dport 100 dnat to 10.0.0.1\n tcp dport { 200 } dnat to 10.0.0.1"),
-	     "nft -f -");
 	pid = fork();
 	if (!pid) {
+		setpgid(0, 0);
+		/* one transaction for each line that nft reads */
 		execl("/bin/bash", "bash", "-c",
-		      "i=0; while :; do i=$((i + 1)); [ $((i % 2)) = 1 ] && p='300 400' || p='100 "
-		      "200'; "
-		      "set -- $p; printf 'flush ruleset\\ntable ip t {\\n chain pre {\\n type nat "
-		      "hook "
-		      "prerouting priority -100;\\n tcp dport %s dnat to 10.0.0.1\\n tcp dport { "
-		      "%s } "
-		      "dnat to 10.0.0.1\\n}\\n}\\n' $1 $2 | nft -f - || exit; done",
+		      "while :; do for p in 100 102 104 106 108 110 112; do "
+		      "echo \"flush ruleset; table ip t { chain pre { type nat hook prerouting "
+		      "priority -100; tcp dport $p dnat to 10.0.0.1; tcp dport { $((p + 1)) } dnat "
+		      "to 10.0.0.1; }; }\" || exit; done; done | nft -i >/dev/null 2>&1",
 		      (char *)NULL);
 		_exit(1);
 	}
-	for (int i = 0; i < 20000 && (seen[0] < 20 || seen[1] < 20); i++) {
-		char *got = foreign_text("wan", 0, 0);
+	setpgid(pid, pid); /* both do it: whoever comes first */
+	for (int i = 0; i < 20000 && (seen[0] < 300 || seen[6] < 300); i++) {
+		struct foreign *f;
+		struct err err;
+		int ret = foreign_read("wan", 0, 0, &f, &err);
 
-		assert_true(!strcmp(got, states[0]) || !strcmp(got, states[1]));
-		seen[!strcmp(got, states[1])]++;
-		free(got);
+		if (ret == -EAGAIN)
+			continue;
+		assert_int_equal(ret, 0);
+		if (f->n_dnat) { /* none: nft has not begun */
+			assert_int_equal(f->n_dnat, 2);
+			assert_int_equal(f->dnat[1].ports.r->lo, f->dnat[0].ports.r->lo + 1);
+			seen[(f->dnat[0].ports.r->lo - 100) / 2]++;
+		}
+		foreign_free(f);
 	}
-	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(kill(-pid, SIGTERM), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_true(seen[0] && seen[1]);
+	assert_true(seen[0] && seen[6]);
 }
 
 int main(void)
