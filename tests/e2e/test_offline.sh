@@ -61,8 +61,14 @@ streamed=$PID
 wan_down
 check_eq "without wan einat goes on running" "$(gone "$EINAT_PID" && echo gone)" ""
 wan_up
-remade() { [ "$(einat status --json | json "d['interfaces'][0]['claim']")" = active ] &&
-	[ "$(seen h1 26003 $A1:7000)" = $EXT:26003 ] && [ "$(conntrack_of udp 192.168.1.2:26003)" = untouched ]; }
+# a new source port each time: a flow that masquerade took stays with it
+fresh_translated()
+{
+	port=$((port + 1))
+	[ "$(seen h1 $port $A1:7000)" = "$EXT:$port" ] &&
+		[ "$(conntrack_of udp "192.168.1.2:$port")" = untouched ]
+}
+remade() { [ "$(einat status --json | json "d['interfaces'][0]['claim']")" = active ] && fresh_translated; }
 check "wan made again: the slice is back" wait_for 5 remade
 check_match "the others are online" "$(tcp_seen h1 26004 $A1:7000)" "^$EXT:"
 result=$(stream_end streamed "$streamed")
@@ -81,8 +87,7 @@ check_eq "wan made again, einat asleep: by masquerade" \
 	"$(conntrack_of udp 192.168.1.2:26021)" masquerade
 check_eq "wan made again, einat asleep: a flow claimed before does not leave un-NATed" "$(leaks)" 0
 kill -CONT "$EINAT_PID"
-resumed() { [ "$(seen h1 26022 $A1:7000)" = $EXT:26022 ] && [ "$(conntrack_of udp 192.168.1.2:26022)" = untouched ]; }
-check "einat awake: the slice is back" wait_for 5 resumed
+check "einat awake: the slice is back" wait_for 5 fresh_translated
 result=$(stream_end streamed "$streamed")
 check_num "einat awake: the old flow goes on" "$(json "d['sent'] - d['lost']" <<<"$result")" -gt 100
 check_eq "no packet left with a private source" "$(leaks)" 0

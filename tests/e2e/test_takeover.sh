@@ -63,29 +63,6 @@ for name in first second; do
 	check_eq "$name stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 done
 
-# taken over with other protocols: UDP's bindings move into new maps
-stream moved h1 25100 $A1:7000
-moved=$PID
-udp_bindings() { old_bindings | grep ^udp; }
-udp_bindings >"$T/bindings.before"
-kill -KILL "$EINAT_PID"
-wait "$EINAT_PID" 2>/dev/null
-must_start --proto udp --ports 20000-29999 --hairpin-if lan --forward udp:25050=192.168.1.2:6000
-udp_bindings >"$T/bindings.after"
-check "fewer protocols: the bindings of udp are identical" same bindings.before bindings.after
-check_eq "fewer protocols: strangers are let in" "$(send far 7777 "$to")" "$FAR 7777"
-check_not "fewer protocols: tcp has no binding" grep -q ^tcp <<<"$(bindings)"
-tcp_seen h1 25500 $A1:7000 >/dev/null
-check_eq "fewer protocols: tcp is masqueraded" "$(conntrack_of tcp 192.168.1.2:25500)" masquerade
-kill -KILL "$EINAT_PID"
-wait "$EINAT_PID" 2>/dev/null
-must_start "${args[@]}"
-udp_bindings >"$T/bindings.after"
-check "more protocols again: the bindings of udp are identical" same bindings.before bindings.after
-result=$(stream_end moved "$moved")
-check_eq "a stream over both: lost" "$(json "d['lost']" <<<"$result")" 0
-check_eq "a stream over both: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
-
 # taken over with another plan: a binding that exists is served though the slice has shrunk
 kill -KILL "$EINAT_PID"
 wait "$EINAT_PID" 2>/dev/null
@@ -93,6 +70,36 @@ must_start --proto all --ports 20000-24999
 check_eq "a binding outside the shrunk slice is still served" "$(send far 7778 "$to")" "$FAR 7778"
 e=$(seen h1 25400 $A1:7000)
 check "a new one is made inside ($e)" test "$(port_of "$e")" -le 24999
+finish "$held"
+check "stop" stop_einat
+
+# taken over with more protocols, then with fewer: what exists is served on
+must_start --proto udp --ports 20000-29999
+hold held h2 26001 $A1:7000
+held=$PID to=$ENDPOINT
+stream moved h1 26002 $A1:7000
+moved=$PID
+wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:26002)" ]'
+bindings >"$T/bindings.before"
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+must_start --proto all --ports 20000-29999
+bindings >"$T/bindings.after"
+check "more protocols: bindings identical" same bindings.before bindings.after
+check_eq "more protocols: strangers are let in" "$(send far 7777 "$to")" "$FAR 7777"
+check_eq "more protocols: tcp is translated" "$(tcp_seen h1 26003 $A1:7000 $A2:7000)" \
+	"$EXT:26003 $EXT:26003"
+bindings >"$T/bindings.before"
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+must_start --proto udp --ports 20000-29999
+bindings >"$T/bindings.after"
+check "fewer protocols: bindings identical" same bindings.before bindings.after
+tcp_seen h1 26004 $A1:7000 >/dev/null
+check_eq "fewer protocols: new tcp is masqueraded" "$(conntrack_of tcp 192.168.1.2:26004)" masquerade
+result=$(stream_end moved "$moved")
+check_eq "a stream over both: lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "a stream over both: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 finish "$held"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
