@@ -55,7 +55,6 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 	struct einat_endpoint ep = endpoint(addr, port_proto >> 8, port_proto);
 	const struct einat_cfg *c = cfg_get(active);
 	__u32 *n = bpf_map_lookup_elem(&by_internal, &ep);
-	struct slot_limits l = {};
 	struct einat_slot *s;
 	bool match, absent;
 	__u32 slot;
@@ -72,12 +71,8 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 	if (READ_ONCE(s->state) != SLOT_LIVE)
 		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
 	i = ext_of(c, active, slot / EINAT_PORTS, ep.proto);
-	if (i >= 0)
-		l.gen = ext_get(c, i)->gen;
-	l.t_idle = slot_timeout(c, ep.proto, false);
-	l.t_open = slot_timeout(c, ep.proto, true);
 	match = s->addr.w[3] == addr && s->port == ep.port;
-	absent = slot_absent(s, &l, now);
+	absent = i < 0 || slot_absent(s, c, ext_get(c, i)->gen, ep.proto, now);
 	if (!match || READ_ONCE(s->seq) != seq || READ_ONCE(s->state) != SLOT_LIVE)
 		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
 	if (absent)
@@ -131,7 +126,6 @@ static __always_inline enum found binding_of_internal(const struct pkt *p,
 static __always_inline bool binding_of_external(const struct pkt *p, const struct einat_cfg *c,
 						__u32 e, __u32 proto, __be16 port, struct bind *b)
 {
-	struct slot_limits l;
 	struct einat_slot *s;
 	bool absent;
 	__u32 plane;
@@ -147,10 +141,7 @@ static __always_inline bool binding_of_external(const struct pkt *p, const struc
 	b->seq = READ_ONCE(s->seq);
 	if (READ_ONCE(s->state) != SLOT_LIVE)
 		return false;
-	l.gen = ext_get(c, e)->gen;
-	l.t_idle = slot_timeout(c, proto, false);
-	l.t_open = slot_timeout(c, proto, true);
-	absent = slot_absent(s, &l, p->now);
+	absent = slot_absent(s, c, ext_get(c, e)->gen, proto, p->now);
 	b->addr = READ_ONCE(s->addr.w[3]);
 	b->port = READ_ONCE(s->port);
 	b->tcp_trans = !!READ_ONCE(s->tcp_trans);
@@ -275,7 +266,8 @@ static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
 		if (f == FOUND_STALE) {
 			if (binding_revive(skb, p, c, slice, b))
 				return GO_ON;
-			slot_expire(b->slot, p->active, p->now);
+			slot_expire(b->slot, plane_gen(p->active, b->slot / EINAT_PORTS), p->active,
+				    0, p->now);
 		}
 		ret = binding_new(skb, p, c, slice, b);
 		if (ret != -EEXIST)

@@ -144,36 +144,26 @@ __noinline int port_find(__u32 base, __u32 plane, __u32 own_start)
 
 /*
  * slots_sweep() - look at the slots of one word of "used" that are in @mask; free those that are
- * absent, or all of them with @force. Returns freed | live << 16.
+ * absent, or all of them with @force. Returns the sum of SLOT_FREED and SLOT_STAYS.
  */
-__noinline int slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, __u32 now)
+__noinline __u32 slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, __u32 now)
 {
-	const struct einat_cfg *c = cfg_get(active);
 	__u64 *v = bpf_map_lookup_elem(&used, &word);
-	__u32 freed = 0, live = 0;
-	struct slot_limits l;
+	__u32 gen_proto;
+	__u32 sum = 0;
 	__u32 i;
 
-	if (!v || !c)
+	if (!v)
 		return 0;
 	mask &= READ_ONCE(*v);
-	slot_limits(c, active, word / EINAT_PORT_WORDS, &l);
+	if (!mask)
+		return 0;
+	gen_proto = plane_gen(active, word / EINAT_PORT_WORDS);
 	for (i = 0; i < 64 && mask; i++) {
-		__u32 slot = word * 64 + bit_lowest(mask);
-		struct einat_slot *s = slot_get(slot);
-		__u32 seq, last_out;
-
+		sum += slot_expire(word * 64 + bit_lowest(mask), gen_proto, active, force, now);
 		mask &= mask - 1;
-		if (!s)
-			break;
-		seq = READ_ONCE(s->seq);
-		last_out = READ_ONCE(s->last_out);
-		if ((force || slot_absent(s, &l, now)) && slot_free(slot, seq, last_out, force))
-			freed++;
-		else
-			live++;
 	}
-	return freed | live << 16;
+	return sum;
 }
 
 /* Candidates of one block that are taken by expired bindings: freed. Returns as slots_sweep(). */
@@ -183,12 +173,12 @@ __noinline int reclaim_block(__u32 base, __u32 plane_block, __u32 active, __u32 
 	__u32 sum = 0;
 	__u32 i;
 
+	/* No branch on the mask, see loops in classify.h: an empty one costs a call. */
 	for (i = 0; i < BLOCK_WORDS; i++) {
 		__u32 w = block * BLOCK_WORDS + i;
-		__u64 mask = avail_word(base, w);
 
-		if (mask)
-			sum += slots_sweep(plane * EINAT_PORT_WORDS + w, mask, 0, active, now);
+		sum += slots_sweep(plane * EINAT_PORT_WORDS + w, avail_word(base, w), 0, active,
+				   now);
 	}
 	return sum;
 }
@@ -214,14 +204,6 @@ __noinline int port_reclaim(__u32 base_plane, __u32 active, __u32 now)
 			break;
 	}
 	return 0;
-}
-
-/** slot_take() - reserve @slot, freeing an expired binding that holds it. 0 or -errno. */
-__noinline int slot_take(__u32 slot, __u32 active, __u32 now)
-{
-	if (!slot_reserve(slot))
-		return 0;
-	return slot_expire(slot, active, now) ? slot_reserve(slot) : -EBUSY;
 }
 
 /**

@@ -147,66 +147,37 @@ static __always_inline __u32 slot_timeout(const struct einat_cfg *c, __u32 proto
 	return tcp_open ? c->t_tcp_open : c->t_tcp_trans;
 }
 
-/* What makes a binding of a plane absent: another generation, or more idle time than this. */
-struct slot_limits {
-	__u16 gen; /* 0: the plane has no address any more */
-	__u32 t_idle;
-	__u32 t_open; /* TCP with an established session */
-};
-
-static __always_inline void slot_limits(const struct einat_cfg *c, __u32 active, __u32 plane,
-					struct slot_limits *l)
-{
-	int i = ext_of_plane(active, plane);
-	__u32 e = EXT_OF(i);
-	__u32 proto = PROTO_OF(i);
-
-	l->gen = 0;
-	l->t_idle = l->t_open = 0;
-	if (i < 0)
-		return;
-	l->gen = ext_get(c, e)->gen;
-	l->t_idle = slot_timeout(c, proto, false);
-	l->t_open = slot_timeout(c, proto, true);
-}
-
-static __always_inline bool slot_absent(const struct einat_slot *s, const struct slot_limits *l,
-					__u32 now)
+/** slot_absent() - is the binding of another generation than @gen, or expired? */
+static __always_inline bool slot_absent(const struct einat_slot *s, const struct einat_cfg *c,
+					__u16 gen, __u32 proto, __u32 now)
 {
 	bool open = s->tcp_open || s->flags & SLOT_F_TCP_OPEN;
 
-	if (s->gen != l->gen)
+	if (s->gen != gen)
 		return true;
 	return !(s->flags & SLOT_F_STATIC) &&
-	       clock_expired(now, s->last_out, open ? l->t_open : l->t_idle);
+	       clock_expired(now, s->last_out, slot_timeout(c, proto, open));
 }
 
-/**
- * slot_free() - LIVE -> FREEING -> FREE, for the one who has found it absent.
- * @seq, @last_out: as found; if it was used anew or refreshed meanwhile, it stays
- * @force:          whatever it is
- * Returns 1 if this call freed it, 0 if it is in use, or not this call's to free.
- */
-__noinline int slot_free(__u32 slot, __u32 seq, __u32 last_out, __u32 force)
+/* LIVE -> FREEING -> FREE; false if it was used anew or refreshed since @seq and @last_out. */
+static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u16 seq,
+				      __u32 last_out, bool force)
 {
 	struct einat_endpoint ep = {};
-	struct slot_ref r;
 	bool won = false;
 	int i;
 
-	if (!slot_ref(slot, &r))
-		return 0;
-	bpf_spin_lock(&r.lock->lock);
-	if (r.s->state == SLOT_LIVE &&
-	    (force || (r.s->seq == (__u16)seq && r.s->last_out == last_out))) {
-		r.s->state = SLOT_FREEING;
+	bpf_spin_lock(&r->lock->lock);
+	if (r->s->state == SLOT_LIVE &&
+	    (force || (r->s->seq == seq && r->s->last_out == last_out))) {
+		r->s->state = SLOT_FREEING;
 		won = true;
 	}
-	bpf_spin_unlock(&r.lock->lock);
+	bpf_spin_unlock(&r->lock->lock);
 	if (!won)
-		return 0;
-	ep.addr = r.s->addr;
-	ep.port = r.s->port;
+		return false;
+	ep.addr = r->s->addr;
+	ep.port = r->s->port;
 	/* A plane without an address does not tell its protocol: the entry with our number is ours.
 	 */
 	for (i = 0; i < EINAT_PROTO_COUNT; i++) {
@@ -217,25 +188,51 @@ __noinline int slot_free(__u32 slot, __u32 seq, __u32 last_out, __u32 force)
 		if (n && *n == slot)
 			bpf_map_delete_elem(&by_internal, &ep);
 	}
-	slot_clear(&r);
+	slot_clear(r);
 	count(COUNT_BINDING_FREED);
-	return 1;
+	return true;
 }
 
-/** slot_expire() - free the slot if its binding is absent. Returns as slot_free(). */
-__noinline int slot_expire(__u32 slot, __u32 active, __u32 now)
+#define SLOT_FREED 1
+#define SLOT_STAYS (1 << 16)
+
+/**
+ * slot_expire() - free the slot if its binding is absent, or with @force whatever it is.
+ * @gen_proto: generation << 8 | protocol of its plane, see plane_gen()
+ * Returns SLOT_FREED, or SLOT_STAYS: in use, or not this call's to free.
+ */
+__noinline int slot_expire(__u32 slot, __u32 gen_proto, __u32 active, __u32 force, __u32 now)
 {
 	const struct einat_cfg *c = cfg_get(active);
-	struct einat_slot *s = slot_get(slot);
-	struct slot_limits l;
-	__u32 seq, last_out;
+	__u32 last_out;
+	struct slot_ref r;
+	__u16 seq;
 
-	if (!c || !s)
+	if (!c || !slot_ref(slot, &r))
+		return SLOT_STAYS;
+	seq = READ_ONCE(r.s->seq);
+	last_out = READ_ONCE(r.s->last_out);
+	if (!force && !slot_absent(r.s, c, gen_proto >> 8, gen_proto & 0xff, now))
+		return SLOT_STAYS;
+	return slot_free(&r, slot, seq, last_out, force) ? SLOT_FREED : SLOT_STAYS;
+}
+
+/** plane_gen() - generation << 8 | protocol of a plane; 0 if it has no address any more. */
+__noinline __u32 plane_gen(__u32 active, __u32 plane)
+{
+	const struct einat_cfg *c = cfg_get(active);
+	int i = ext_of_plane(active, plane);
+
+	return c && i >= 0 ? (__u32)ext_get(c, EXT_OF(i))->gen << 8 | PROTO_OF(i) : 0;
+}
+
+/** slot_take() - reserve the slot, freeing an absent binding that holds it. 0 or -errno. */
+__noinline int slot_take(__u32 slot, __u32 active, __u32 now)
+{
+	if (!slot_reserve(slot))
 		return 0;
-	slot_limits(c, active, slot / EINAT_PORTS, &l);
-	seq = READ_ONCE(s->seq);
-	last_out = READ_ONCE(s->last_out);
-	return slot_absent(s, &l, now) ? slot_free(slot, seq, last_out, 0) : 0;
+	slot_expire(slot, plane_gen(active, slot / EINAT_PORTS), active, 0, now);
+	return slot_reserve(slot);
 }
 
 #endif

@@ -43,7 +43,7 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 		return -EADDRNOTAVAIL;
 	n = bpf_map_lookup_elem(&by_internal, &w->ep);
 	if (n)
-		slot_expire(*n, p->active, p->now);
+		slot_expire(*n, plane_gen(p->active, *n / EINAT_PORTS), p->active, 0, p->now);
 	if (slot_take(w->first, p->active, p->now))
 		return -EEXIST;
 	seq = slot_publish(w->first, w->ep.addr.w[3], (__u32)w->ep.port << 16 | gen,

@@ -137,7 +137,9 @@ static inline void lab_open_sized(struct lab *lab, size_t bindings, size_t sessi
 	lab->sk = einat_bpf__open();
 	assert_non_null(lab->sk);
 	lab->sk->rodata->n_planes = LAB_PLANES;
-	lab->sk->rodata->have_coarse_clock = 1;
+	lab->sk->rodata->have_coarse_clock =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
+					NULL) == 1;
 	bpf_map__set_max_entries(lab->sk->maps.slots, LAB_PLANES * EINAT_PORTS);
 	bpf_map__set_max_entries(lab->sk->maps.used, LAB_PLANES * EINAT_PORT_WORDS);
 	bpf_map__set_max_entries(lab->sk->maps.avail,
@@ -599,10 +601,11 @@ static inline void run_case(void **state)
 	check_consistent(lab);
 }
 
-/* Run the cases of a table as cmocka tests, each under its name. */
-static inline int run_table(const char *group, const struct test_case *cases, size_t n)
+/* Run the cases of a table as cmocka tests, each under its name, then @more. */
+static inline int run_table(const char *group, const struct test_case *cases, size_t n,
+			    const struct CMUnitTest *more, size_t n_more)
 {
-	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
+	struct CMUnitTest *tests = calloc(n + n_more, sizeof(*tests));
 	int failed;
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -611,10 +614,14 @@ static inline int run_table(const char *group, const struct test_case *cases, si
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
 						.test_func = run_case,
 						.initial_state = (void *)&cases[i] };
-	failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
+	for (size_t i = 0; i < n_more; i++)
+		tests[n + i] = more[i];
+	failed = _cmocka_run_group_tests(group, tests, n + n_more, NULL, NULL);
 	lab_close(&the_lab);
 	free(tests);
 	return failed;
 }
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

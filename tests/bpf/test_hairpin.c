@@ -151,9 +151,8 @@ static void malformed(void **state)
 	struct lab *lab = &the_lab;
 
 	(void)state;
-	lab_open_sized(lab, 64, 64);
 	lab_reset(lab);
-	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+	for (size_t i = 0; i < COUNT_OF(broken); i++) {
 		const struct broken *b = &broken[i];
 		struct spec s = UDP(b->src, 20100, REMOTE, 53), x = UDP(EXT, 20100, REMOTE, 53);
 		struct frame f = build(&s), want = build(b->reason == R(TRANSLATED) ? &x : &s);
@@ -172,7 +171,6 @@ static void malformed(void **state)
 		put_addr(f.b + 14 + 16, EXT);
 		expect_frame(lab, EINAT_IN, &f, R(MALFORMED), NULL, 0, 0, b->name);
 	}
-	lab_close(lab);
 }
 
 /* Bytes behind the datagram belong to no checksum and stay. */
@@ -184,7 +182,6 @@ static void padding(void **state)
 	struct frame f, want;
 
 	(void)state;
-	lab_open_sized(lab, 64, 64);
 	lab_reset(lab);
 	f = build(&s);
 	want = build(&x);
@@ -207,7 +204,6 @@ static void padding(void **state)
 	f.n += 18;
 	want.n += 18;
 	expect_frame(lab, EINAT_IN, &f, R(ICMP_ERROR), &want, 0, 0, "padded quotation");
-	lab_close(lab);
 }
 
 static void not_ip(void **state)
@@ -220,7 +216,6 @@ static void not_ip(void **state)
 	struct spec s = UDP(LAN_A, 20100, REMOTE, 53);
 
 	(void)state;
-	lab_open_sized(lab, 64, 64);
 	lab_reset(lab);
 	for (size_t i = 0; i < 3; i++) {
 		struct frame f = build(&s);
@@ -229,7 +224,6 @@ static void not_ip(void **state)
 		expect_frame(lab, EINAT_OUT, &f, types[i].reason, NULL, 0, 0, "egress");
 		expect_frame(lab, EINAT_IN, &f, types[i].reason, NULL, 0, 0, "ingress");
 	}
-	lab_close(lab);
 }
 
 int main(void)
@@ -239,7 +233,7 @@ int main(void)
 		cmocka_unit_test(padding),
 		cmocka_unit_test(not_ip),
 	};
-	int failed = run_table("hairpin and fragments", cases, sizeof(cases) / sizeof(cases[0]));
 
-	return failed + cmocka_run_group_tests_name("malformed", tests, NULL, NULL);
+	return run_table("hairpin, fragments, malformed", cases, COUNT_OF(cases), tests,
+			 COUNT_OF(tests));
 }

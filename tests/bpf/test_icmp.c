@@ -127,5 +127,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-	return run_table("icmp errors", cases, sizeof(cases) / sizeof(cases[0]));
+	return run_table("icmp errors", cases, COUNT_OF(cases), NULL, 0);
 }

@@ -289,5 +289,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-	return run_table("nat", cases, sizeof(cases) / sizeof(cases[0]));
+	return run_table("nat", cases, COUNT_OF(cases), NULL, 0);
 }

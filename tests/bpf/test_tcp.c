@@ -172,7 +172,6 @@ int main(void)
 		cmocka_unit_test(session_table_full),
 		cmocka_unit_test(binding_table_full),
 	};
-	int failed = run_table("tcp", cases, sizeof(cases) / sizeof(cases[0]));
 
-	return failed + cmocka_run_group_tests_name("tables full", tests, NULL, NULL);
+	return run_table("tcp", cases, COUNT_OF(cases), tests, COUNT_OF(tests));
 }
