@@ -215,7 +215,7 @@ int lower_bitwise(struct lower *l, const struct nlattr *data)
 	dreg = attr_be32(tb.tb[NFTA_BITWISE_DREG], 0);
 	len = attr_be32(tb.tb[NFTA_BITWISE_LEN], 0);
 	if (!src || src->kind == VAL_NONE || src->kind == VAL_CONST || src->len != len ||
-	    attr_be32(tb.tb[NFTA_BITWISE_OP], 0) != NFT_BITWISE_MASK_XOR ||
+	    attr_be32(tb.tb[NFTA_BITWISE_OP], 0) != NFT_BITWISE_BOOL ||
 	    lower_bytes(tb.tb[NFTA_BITWISE_MASK], mask, len) != len ||
 	    lower_bytes(tb.tb[NFTA_BITWISE_XOR], xor, len) != len)
 		return load_unknown(l, dreg, len);
