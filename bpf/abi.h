@@ -68,10 +68,14 @@ struct einat_slot {
 	__u16 gen; /* einat_ext.gen at creation: another value means absent */
 	__u32 last_out; /* last outbound packet; written at most once a second */
 	__u16 tcp_open; /* established TCP sessions of the binding */
-	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS) */
+	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS), evicted ones too */
 };
 
-/* Map "sessions" (hash, preallocated): one TCP connection under a binding, RFC 6146 3.5.2. */
+/*
+ * Map "sessions" (LRU hash): one TCP connection under a binding, RFC 6146 3.5.2. Nobody deletes the
+ * sessions of bindings that have ended: they are the ones to be evicted. If a living one is, its
+ * binding keeps the long time-out, which is safe; nothing else hangs on a session.
+ */
 struct einat_session_key {
 	__u32 slot;
 	__u16 seq; /* that of the slot: sessions of an earlier use do not match */
@@ -81,11 +85,11 @@ struct einat_session_key {
 
 enum einat_tcp_state { /* RFC 6146 3.5.2.2; "out" is our inside (its V6 side) */
 		       TCP_S_OUT_SYN, /* V6 INIT */
-		       TCP_S_IN_SYN, /* V4 INIT */
+		       TCP_S_IN_SYN, /* V4 INIT; never stored, see bpf/tcp.h */
 		       TCP_S_ESTABLISHED,
 		       TCP_S_OUT_FIN,
 		       TCP_S_IN_FIN,
-		       TCP_S_BOTH_FIN,
+		       TCP_S_BOTH_FIN, /* never stored: the session is deleted */
 		       TCP_S_TRANS,
 };
 
@@ -136,8 +140,9 @@ struct einat_ext {
 	__u16 plane[EINAT_PROTO_COUNT]; /* EINAT_NO_PLANE: the protocol has no plane here */
 };
 
-#define CFG_F_GUARD_STRICT     (1u << 0) /* drop every private source that is not translated */
-#define CFG_F_WHEN_FULL_REFUSE (1u << 1) /* ICMP code 13 instead of a silent drop */
+#define CFG_F_GUARD_STRICT (1u << 0) /* drop every private source that is not translated */
+#define CFG_F_WHEN_FULL_REFUSE                                                                     \
+	(1u << 1) /* asks for ICMP code 13; the data plane still drops silently */
 
 /*
  * Map "cfg" (array of 2): einat_ctl.active tells which one is in force, so that a change is
@@ -240,7 +245,7 @@ enum einat_dir {
 	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
 	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
 	X(FULL, "full", 'D', "no free port in the slice")                                          \
-	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13")                    \
+	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13 (not counted yet)")  \
 	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
 	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
 	X(CONTENTION, "contention", 'D', "another CPU changed the same binding; sender repeats")   \

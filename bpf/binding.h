@@ -178,7 +178,6 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 				       const struct einat_cfg *c, __u32 slice, struct bind *b)
 {
 	int e = ext_choose(p->active, p->saddr, p->proto);
-	__u32 full = c->flags & CFG_F_WHEN_FULL_REFUSE ? REASON_REFUSED : REASON_FULL;
 	__u32 start = bpf_get_prandom_u32() | 0x10000;
 	int i, slot, seq;
 	__u32 where;
@@ -192,7 +191,7 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 		if (slot < 0 && port_reclaim(where, p->active, p->now))
 			slot = port_take(where, bpf_ntohs(p->sport), start, p->active, p->now);
 		if (slot < 0)
-			return full;
+			return REASON_FULL;
 		b->slot = slot;
 		bind_external(b, c, e);
 		if (!socket_holds(skb, p, b->addr, b->port))
@@ -201,7 +200,7 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 		start = (__u16)(slot + 1);
 	}
 	if (i == PORT_TRIES)
-		return full;
+		return REASON_FULL;
 	if (b->port == p->sport)
 		count(COUNT_PORT_KEPT);
 	seq = slot_publish(slot, p->saddr, (__u32)p->sport << 16 | ext_get(c, e)->gen, p->now,

@@ -76,7 +76,7 @@ struct {
 } by_internal SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct einat_session_key);
 	__type(value, struct einat_session);
