@@ -31,6 +31,9 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	if (reason >= 0)
 		return reason;
 
+	/* DHCP of this host, which has no address yet; a slice may well cover 0.0.0.0/0. */
+	if (!(p.saddr & bpf_htonl(0xff000000)))
+		return REASON_EXTERNAL_SOURCE;
 	from_ext = ext_index(c, p.active, p.saddr) >= 0;
 	e = ext_index(c, p.active, p.daddr);
 	to_ext = e >= 0;

@@ -72,6 +72,14 @@ static void no_address(struct lab *lab)
 	lab_apply(lab);
 }
 
+static void every_source(struct lab *lab)
+{
+	struct einat_lpm_key key = { .prefixlen = 0 };
+	uint32_t mask = 1;
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(lab->sk->maps.src), &key, &mask, 0), 0);
+}
+
 static void no_plane(struct lab *lab)
 {
 	lab->cfg.ext[0].plane[EINAT_PROTO_TCP] = EINAT_NO_PLANE;
@@ -137,6 +145,11 @@ static const struct test_case cases[] = {
 	    { OUT_, PING(EXT, REMOTE, 20100), R(EXTERNAL_SOURCE) },
 	    { OUT_, PONG(EXT, REMOTE, 20100), R(EXTERNAL_SOURCE) },
 	    { BINDINGS, .arg = 0 } } },
+	{ "dhcp of this host leaves, even if the slice covers every source",
+	  every_source,
+	  { { OUT_, UDP(0, 68, IP4(255, 255, 255, 255), 67), R(EXTERNAL_SOURCE) },
+	    { OUT_, UDP(LAN_OUTSIDE, 20100, REMOTE, 53), R(TRANSLATED),
+	      UDP(EXT, 20100, REMOTE, 53) } } },
 	{ "excluded destination, source outside the slice",
 	  NULL,
 	  { { OUT_, UDP(LAN_A, 20100, EXCLUDED, 53), R(NOT_IN_SLICE) },
