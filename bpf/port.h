@@ -21,7 +21,7 @@
 #define FIT_NONE   (4 << 16)
 
 /* Full slices: how many blocks with expired candidates one allocation looks through. */
-#define RECLAIM_BLOCKS 2
+#define RECLAIM_BLOCKS 1
 /* Groups of 16 slots that one allocation skips at most to find one that is in use. */
 #define SWEEP_GROUPS 16
 #define TAKE_TRIES   4 /* candidates that other CPUs may take before us */

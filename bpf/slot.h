@@ -204,15 +204,18 @@ static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u1
 __noinline int slot_expire(__u32 slot, __u32 gen_proto, __u32 active, __u32 force, __u32 now)
 {
 	const struct einat_cfg *c = cfg_get(active);
+	struct einat_slot *s = slot_get(slot);
 	__u32 last_out;
 	struct slot_ref r;
 	__u16 seq;
 
-	if (!c || !slot_ref(slot, &r))
+	if (!c || !s)
 		return SLOT_STAYS;
-	seq = READ_ONCE(r.s->seq);
-	last_out = READ_ONCE(r.s->last_out);
-	if (!force && !slot_absent(r.s, c, gen_proto >> 8, gen_proto & 0xff, now))
+	seq = READ_ONCE(s->seq);
+	last_out = READ_ONCE(s->last_out);
+	if (!force && !slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now))
+		return SLOT_STAYS;
+	if (!slot_ref(slot, &r))
 		return SLOT_STAYS;
 	return slot_free(&r, slot, seq, last_out, force) ? SLOT_FREED : SLOT_STAYS;
 }
