@@ -29,7 +29,10 @@ struct daemon {
 	struct link_monitor *links;
 	struct nft_events *rules;
 	int epoll_fd, signal_fd, timer_fd;
-	bool quit, leave;
+	bool quit, leave, reload;
+	struct conf *conf;
+	int argc;
+	char **argv;
 };
 
 static int watch(struct daemon *d, int fd, struct err *err)
@@ -49,6 +52,7 @@ static int open_signals(struct daemon *d, struct err *err)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return d->signal_fd < 0 ? err_sys(err, errno, "cannot wait for signals") : 0;
@@ -93,9 +97,14 @@ static int open_all(struct daemon *d, struct err *err)
 static int start_one(struct daemon *d, const struct conf *conf, const struct conf_if *cif,
 		     struct err *err)
 {
-	struct served *s = &d->served[d->n];
+	struct served *s = realloc(d->served, (d->n + 1) * sizeof(*s));
 	int ret;
 
+	if (!s)
+		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
+	d->served = s;
+	s += d->n;
+	*s = (struct served){ NULL, -1 };
 	s->control_fd = control_listen(cif->name, err);
 	if (s->control_fd < 0)
 		return s->control_fd;
@@ -187,6 +196,10 @@ static void on_signal(struct daemon *d)
 	struct signalfd_siginfo si;
 
 	while (read(d->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGHUP) {
+			d->reload = true;
+			continue;
+		}
 		d->quit = true;
 		d->leave = si.ssi_signo == SIGUSR2;
 	}
@@ -234,6 +247,51 @@ static void on_readable(struct daemon *d, int fd)
 	}
 }
 
+static const struct conf_if *find_if(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_ifs; i++)
+		if (!strcmp(conf->ifs[i].name, name))
+			return &conf->ifs[i];
+	return NULL;
+}
+
+static bool serves(const struct daemon *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->served[i].inst && !strcmp(instance_name(d->served[i].inst), name))
+			return true;
+	return false;
+}
+
+/* Each interface on its own: what one of them cannot do is no reason to disturb the others. */
+static void reload(struct daemon *d)
+{
+	struct conf *conf = NULL;
+	struct err err = { "" };
+
+	d->reload = false;
+	if (conf_parse(d->argc, d->argv, &conf, &err)) {
+		log_error("%s; the old configuration stays in force", err.text);
+		return;
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		struct served *s = &d->served[i];
+		const struct conf_if *cif = s->inst ? find_if(conf, instance_name(s->inst)) : NULL;
+
+		if (s->inst && !cif)
+			stop_one(s, &err);
+		else if (s->inst && instance_reload(s->inst, conf, cif, &err))
+			log_error("%s: %s; trying again", instance_name(s->inst), err.text);
+	}
+	for (size_t i = 0; i < conf->n_ifs; i++)
+		if (!serves(d, conf->ifs[i].name) && start_one(d, conf, &conf->ifs[i], &err))
+			log_error("%s", err.text);
+	conf_free(d->conf);
+	d->conf = conf;
+	log_set_level((enum log_level)conf->log_level);
+	log_info("configuration read anew");
+}
+
 static int serve(struct daemon *d)
 {
 	struct epoll_event ev[16];
@@ -247,6 +305,8 @@ static int serve(struct daemon *d)
 		}
 		for (int i = 0; i < n; i++)
 			on_readable(d, ev[i].data.fd);
+		if (d->reload && !d->quit)
+			reload(d);
 	}
 	return 0;
 }
@@ -285,19 +345,21 @@ static void close_all(struct daemon *d)
 	if (d->epoll_fd >= 0)
 		close(d->epoll_fd);
 	free(d->served);
+	conf_free(d->conf);
 }
 
-int daemon_run(const struct conf *conf)
+int daemon_run(struct conf *conf, int argc, char **argv)
 {
-	struct daemon d = { .epoll_fd = -1, .signal_fd = -1, .timer_fd = -1 };
+	struct daemon d = { .epoll_fd = -1,
+			    .signal_fd = -1,
+			    .timer_fd = -1,
+			    .conf = conf,
+			    .argc = argc,
+			    .argv = argv };
 	struct err err = { "" };
-	int ret = 0, code;
+	int ret = open_all(&d, &err);
+	int code;
 
-	d.served = calloc(conf->n_ifs, sizeof(*d.served));
-	if (!d.served)
-		ret = err_sys(&err, ENOMEM, "cannot start");
-	if (!ret)
-		ret = open_all(&d, &err);
 	for (size_t i = 0; i < conf->n_ifs && !ret; i++)
 		ret = start_one(&d, conf, &conf->ifs[i], &err);
 	if (ret) {

@@ -6,8 +6,9 @@
 
 /**
  * daemon_run() - start on every interface of @conf and serve until SIGINT or SIGTERM (stop and
- * clean up) or SIGUSR2 (leave the NAT in place for the next einat). Returns an exit code.
+ * clean up) or SIGUSR2 (leave the NAT in place for the next einat). SIGHUP reads the command line
+ * and the configuration file anew. Takes @conf over. Returns an exit code.
  */
-int daemon_run(const struct conf *conf);
+int daemon_run(struct conf *conf, int argc, char **argv);
 
 #endif

@@ -133,6 +133,9 @@ static int apply_between(struct instance *inst, struct err *err)
 	/* without a table nothing is claimed: there is no state in between */
 	if (!inst->plan || nft_table_exists(inst->cif->name, NULL) != 1)
 		return 0;
+	/* after a reload: unclaimed already */
+	if (inst->plan->nft.n_slices != inst->cif->n_slices)
+		return 0;
 	ret = make_plan(inst, &both, err);
 	if (!ret && claim_less(both, inst->plan))
 		ret = err_sys(err, ENOMEM, "plan");
@@ -354,6 +357,35 @@ static int set_operator_ports(struct instance *inst)
 			ret = owners_set(inst->owners, OWNER_OPERATOR, p, &ports);
 		port_set_free(&ports);
 	}
+	return ret;
+}
+
+int instance_reload(struct instance *inst, const struct conf *conf, const struct conf_if *cif,
+		    struct err *err)
+{
+	struct engine *old = inst->engine;
+	int ret = 0;
+
+	/* nothing is claimed while the data plane goes from one set of slices to the other */
+	if (old)
+		ret = unclaim(inst, err);
+	inst->conf = conf;
+	inst->cif = cif;
+	suspend_all(inst, false);
+	if (ret)
+		return ret;
+	if (set_operator_ports(inst))
+		return err_sys(err, ENOMEM, "cannot reload %s", cif->name);
+	if (!old)
+		return 0; /* the interface is absent: link_back() will use the new one */
+	ret = start_engine(inst, err);
+	if (!ret)
+		engine_close(old);
+	if (!ret)
+		ret = instance_apply(inst, err);
+	if (!ret && !cif->n_hairpin_ifs)
+		ret = hairpin_remove(cif->name, err);
+	inst->retry = ret != 0;
 	return ret;
 }
 

@@ -16,6 +16,13 @@ struct instance;
  */
 int instance_start(const struct conf *conf, const struct conf_if *cif, struct instance **ret_inst,
 		   struct err *err);
+/**
+ * instance_reload() - go over to another configuration of the same interface; bindings that
+ * exist stay, also those that the new slices would not make. On failure the old one is in force,
+ * as far as it can be. @conf and @cif are borrowed as by instance_start(), also on failure.
+ */
+int instance_reload(struct instance *inst, const struct conf *conf, const struct conf_if *cif,
+		    struct err *err);
 /** instance_stop() - hand back, then remove all that was written. */
 int instance_stop(struct instance *inst, struct err *err);
 /** instance_free() - frees memory; what is written stays in force. */

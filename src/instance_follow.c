@@ -84,16 +84,23 @@ static void link_back(struct instance *inst)
 			 inst->link.ifindex);
 }
 
+static bool same_addresses(const struct link_info *a, const struct link_info *b)
+{
+	return a->n_addr == b->n_addr && !memcmp(a->addr, b->addr, a->n_addr * sizeof(*a->addr));
+}
+
 static void link_changed(struct instance *inst, const struct link_info *now)
 {
 	bool same = now->ifindex == inst->link.ifindex;
+	bool moved = !same || !same_addresses(now, &inst->link);
 
 	if (!same && inst->link.ifindex)
 		link_gone(inst);
 	inst->link = *now;
 	if (!now->ifindex)
 		return;
-	log_addresses(inst);
+	if (moved)
+		log_addresses(inst);
 	if (!same) {
 		link_back(inst);
 		return;

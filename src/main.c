@@ -58,7 +58,7 @@ static int cmd_stop(const struct conf *conf)
 	return code;
 }
 
-static int dispatch(const struct conf *conf)
+static int dispatch(struct conf *conf, int argc, char **argv)
 {
 	struct err err = { "" };
 
@@ -71,15 +71,18 @@ static int dispatch(const struct conf *conf)
 	case CMD_STATUS:
 	case CMD_BINDINGS:
 	case CMD_STATS:
-		if (probe_caps(&err))
+		if (probe_caps(&err)) {
+			if (conf->command == CMD_RUN)
+				conf_free(conf);
 			return fail(&err);
+		}
 		break;
 	case CMD_CHECK:
 		break;
 	}
 	switch (conf->command) {
 	case CMD_RUN:
-		return daemon_run(conf);
+		return daemon_run(conf, argc, argv);
 	case CMD_PLAN:
 		return cmd_plan(conf);
 	case CMD_STOP:
@@ -100,6 +103,7 @@ int main(int argc, char **argv)
 	struct conf *conf = NULL;
 	struct err err = { "" };
 	int ret = conf_parse(argc, argv, &conf, &err);
+	bool run;
 	int code;
 
 	if (ret) {
@@ -108,7 +112,9 @@ int main(int argc, char **argv)
 	}
 	log_set_level((enum log_level)conf->log_level);
 	libbpf_set_print(libbpf_log);
-	code = dispatch(conf);
-	conf_free(conf);
+	run = conf->command == CMD_RUN;
+	code = dispatch(conf, argc, argv);
+	if (!run)
+		conf_free(conf);
 	return code;
 }

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGHUP: port ranges, excluded ports, protocols and slices change while running; no binding that
+# exists is touched, no packet of a running stream is lost.
+set -u
+. "$(dirname "$0")/lab.sh"
+lab_up
+
+# conf SLICES [MORE]: the file that einat was started with, written anew
+conf()
+{
+	echo "interfaces = ( { interface = \"wan\"; ${2-} slices = ( $1 ); } );" >"$T/einat.conf"
+}
+# reload TEXT: ends when einat has logged that often that it read the file
+reloads=0
+reload()
+{
+	conf "$@"
+	reloads=$((reloads + 1))
+	kill -HUP "$EINAT_PID"
+	wait_for 5 reloaded
+}
+reloaded() { [ "$(grep -c 'read anew' "$T/einat")" -ge $reloads ]; }
+without_new() { bindings | grep -vE '192.168.1..:(26|30)'; }
+
+conf '{ proto = "udp"; ports = "20000-29999"; }'
+start einat router "$EINAT" run --config "$T/einat.conf"
+EINAT_PID=$PID
+wait_for 15 einat_settled
+check "starts from a file" logged einat ready
+logged einat ready || finish_tests
+
+hold held h2 25001 $A1:7000
+held=$PID to=$ENDPOINT
+stream running h1 25100 $A1:7000
+running=$PID
+wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:25100)" ]'
+without_new >"$T/before"
+
+reload '{ proto = "udp"; ports = [ "40000-40099", "41000-41099" ]; exclude-ports = "40000-40049"; }'
+check "other ranges: read" reloaded
+e=$(seen h1 26001 $A1:7000 $A2:7000)
+check "a new binding is in one of them ($e)" same_endpoint "$e"
+p=$(port_of "$e")
+check "and not on an excluded port" test "$p" -ge 40050 -a "$p" -le 41099
+without_new >"$T/after"
+check "other ranges: old bindings are as before" same before after
+check_eq "and strangers still reach them" "$(send far 7777 "$to")" "$FAR 7777"
+
+sets=
+for i in $(seq 0 62); do sets+="\"$((1040 + i * 1024))-$((1055 + i * 1024))\", "; done
+reload "{ proto = \"udp\"; ports = [ ${sets%, } ]; }"
+check "63 port sets, as MAP-E hands out: read" reloaded
+e=$(seen h1 26002 $A1:7000 $A2:7000)
+check "63 port sets: one endpoint ($e)" same_endpoint "$e"
+check_eq "63 port sets: the port is of one of them" $(($(port_of "$e") % 1024 / 16)) 1
+without_new >"$T/after"
+check "63 port sets: old bindings are as before" same before after
+
+reload '{ proto = "udp"; ports = "20000-29999"; }, { proto = "tcp"; ports = "30000-30099"; }' \
+	'hairpin-if = "lan";'
+check "a second slice, for tcp: read" reloaded
+check_eq "tcp is translated now" "$(tcp_seen h1 30010 $A1:7000 $A2:7000)" "$EXT:30010 $EXT:30010"
+check_match "hairpin works now" "$(send h1 26003 "$to")" "^$EXT [0-9]+$"
+without_new >"$T/after"
+check "a second slice: old bindings are as before" same before after
+
+cp "$T/einat.conf" "$T/good.conf"
+echo 'interfaces = ( { interface = "wan"; ports = "9-1"; } );' >"$T/einat.conf"
+kill -HUP "$EINAT_PID"
+check "a file with an error is refused" wait_for 5 logged einat "the old configuration stays in force"
+check_eq "and the old one serves" "$(tcp_seen h1 30011 $A1:7000)" "$EXT:30011"
+
+result=$(stream_end running "$running")
+check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 300
+check_eq "stream: lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+finish "$held"
+check_eq "no packet left with a private source" "$(leaks)" 0
+check "stop" stop_einat
+check_not "nothing is left" has_traces
+finish_tests
