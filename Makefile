@@ -8,7 +8,8 @@ B	?= build
 PREFIX	?= /usr/local
 CFLAGS	?= -O2 -g
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-LIBS	:= libbpf libelf libnftnl libmnl libnetfilter_conntrack jansson libconfig
+LIBS	:= libbpf libelf libnftnl libmnl jansson libconfig
+TEST_LIBS := libnetfilter_conntrack cmocka
 
 CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE
 CFLAGS	+= -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers $(SAN)
@@ -47,6 +48,7 @@ SRC := $(wildcard lib/*.c nft/*.c hairpin/*.c src/*.c)
 OBJ := $(SRC:%.c=$(B)/%.o)
 LIBOBJ := $(filter-out $(B)/src/main.o,$(OBJ))
 LDLIBS += $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+TEST_LDLIBS := $(shell pkg-config --libs $(TEST_LIBS) 2>/dev/null)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -69,7 +71,7 @@ $(B)/libeinat.a: $(LIBOBJ)
 $(B)/tests/%: tests/%.c $(B)/libeinat.a $(SKEL) Makefile
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(B)/libeinat.a $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(B)/libeinat.a $(LDLIBS) $(TEST_LDLIBS) -o $@
 
 tests: $(B)/einat $(TEST_BIN)
 .PHONY: tests
