@@ -38,14 +38,6 @@ static bool is_external(const struct link_info *link, const struct net_addr *a)
 	return false;
 }
 
-static int bound_flows(struct ct *ct, const struct link_info *link, struct collected *ret_c,
-		       struct net_list *ret_onlink, struct err *err)
-{
-	int ret = ct_dump(ct, collect, ret_c, err);
-
-	return ret ? ret : link_onlink(link->ifindex, ret_onlink, err);
-}
-
 /* A flow begun by the remote side (endpoint-independent filtering), seen from inside. */
 static struct ct_flow turned(const struct ct_flow *f)
 {
@@ -85,24 +77,58 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
 	return true;
 }
 
-int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      struct err *err)
+/* @flow as conntrack has it, @inside the same seen from inside. */
+typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+			const struct binding *b);
+
+/* Calls @fn for each flow that passes through a binding; returns how many times that gave 0. */
+static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      bound_fn fn, struct err *err)
 {
 	struct collected c = { 0 };
 	struct net_list onlink = { 0 };
 	struct binding b;
 	int n = 0;
-	int ret = bound_flows(ct, link, &c, &onlink, err);
+	int ret = ct_dump(ct, collect, &c, err);
 
+	if (!ret)
+		ret = link_onlink(link->ifindex, &onlink, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
-		struct ct_flow f = c.flow[i];
+		struct ct_flow inside = c.flow[i];
 
-		if (find_bound(dp, &f, &onlink, link, &b) && !ct_del(ct, &c.flow[i], NULL))
+		if (find_bound(dp, &inside, &onlink, link, &b) && !fn(ct, &c.flow[i], &inside, &b))
 			n++;
 	}
 	free(c.flow);
 	net_list_free(&onlink);
 	return ret ? ret : n;
+}
+
+static int purge(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+		 const struct binding *b)
+{
+	(void)inside;
+	(void)b;
+	return ct_del(ct, flow, NULL);
+}
+
+int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      struct err *err)
+{
+	return each_bound(ct, dp, link, purge, err);
+}
+
+static int hand_back(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+		     const struct binding *b)
+{
+	(void)flow;
+	return ct_replace_snat(ct, inside, &b->external, b->eport, NULL);
+}
+
+int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		    struct err *err)
+{
+	return each_bound(ct, dp, link, hand_back, err);
 }
 
 static bool in_slices(const struct plan *plan, const struct ct_flow *f)
@@ -136,26 +162,5 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 	}
 	route_query_close(rq);
 	free(c.flow);
-	return ret ? ret : n;
-}
-
-int flows_hand_back(struct ct *ct, struct engine *e, const struct link_info *link, struct err *err)
-{
-	const struct dataplane *dp = engine_dataplane(e);
-	struct collected c = { 0 };
-	struct net_list onlink = { 0 };
-	struct binding b;
-	int n = 0;
-	int ret = bound_flows(ct, link, &c, &onlink, err);
-
-	for (size_t i = 0; i < c.n && !ret; i++) {
-		struct ct_flow *f = &c.flow[i];
-
-		if (find_bound(dp, f, &onlink, link, &b) &&
-		    !ct_replace_snat(ct, f, &b.external, b.eport, NULL))
-			n++;
-	}
-	free(c.flow);
-	net_list_free(&onlink);
 	return ret ? ret : n;
 }

@@ -9,7 +9,6 @@
 
 #include "src/conntrack.h"
 #include "src/dataplane.h"
-#include "src/engine.h"
 #include "src/link.h"
 #include "src/plan.h"
 
@@ -26,6 +25,7 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
  * flows_hand_back() - turn bindings into masqueraded flows: each entry of a claimed flow is made
  * again with source NAT to the binding's external address and port. Returns how many.
  */
-int flows_hand_back(struct ct *ct, struct engine *e, const struct link_info *link, struct err *err);
+int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		    struct err *err);
 
 #endif

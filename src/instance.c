@@ -448,19 +448,21 @@ static bool rest_remains(const struct instance *inst)
 
 static void stop_flows(struct instance *inst)
 {
+	const struct dataplane *dp = engine_dataplane(inst->engine);
 	struct err err;
 	int n;
 
-	if (rest_remains(inst)) {
-		n = flows_hand_back(inst->ct, inst->engine, &inst->link, &err);
-		if (n >= 0)
-			log_info("%s: %d flows handed back to masquerade", inst->cif->name, n);
-		else
-			log_warn("%s: flows could not be handed back: %s", inst->cif->name,
-				 err.text);
-	} else {
-		flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &err);
-	}
+	if (rest_remains(inst))
+		n = flows_hand_back(inst->ct, dp, &inst->link, &err);
+	else
+		n = flows_purge_bound(inst->ct, dp, &inst->link, &err);
+	if (n >= 0 && rest_remains(inst))
+		log_info("%s: %d flows handed back to masquerade", inst->cif->name, n);
+	/* claimed once, their bindings have expired: the next packet is a new flow */
+	if (n >= 0 && inst->plan)
+		n = flows_purge_stray(inst->ct, dp, inst->plan, &inst->link, PROTO_ALL, &err);
+	if (n < 0)
+		log_warn("%s: flows could not be handed back: %s", inst->cif->name, err.text);
 }
 
 int instance_stop(struct instance *inst, struct err *err)

@@ -4,80 +4,68 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/rtnl.h"
 #include "src/tc.h"
 
-typedef int (*tc_fn)(const struct tcmsg *tcm, const char *kind, void *data);
+typedef void (*tc_fn)(const struct tcmsg *tcm, const char *kind, int *count);
 
 struct tc_dump {
 	int ifindex;
 	tc_fn fn;
-	void *data;
+	int count;
 };
 
 static int on_tc(const struct nlmsghdr *nlh, void *data)
 {
-	const struct tc_dump *d = data;
-	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
-	const char *kind = "";
-	struct nlattr *attr;
+	const struct nlattr *tb[TCA_KIND + 1];
+	const struct tcmsg *tcm;
+	struct tc_dump *d = data;
 
+	if (!nlh) { /* the dump begins, perhaps again */
+		d->count = 0;
+		return 0;
+	}
+	tcm = mnl_nlmsg_get_payload(nlh);
 	if (tcm->tcm_ifindex != d->ifindex)
-		return MNL_CB_OK;
-	mnl_attr_for_each (attr, nlh, sizeof(*tcm))
-		if (mnl_attr_get_type(attr) == TCA_KIND)
-			kind = mnl_attr_get_str(attr);
-	d->fn(tcm, kind, d->data);
-	return MNL_CB_OK;
+		return 0;
+	rtnl_attrs(nlh, sizeof(*tcm), tb, TCA_KIND);
+	d->fn(tcm, tb[TCA_KIND] ? mnl_attr_get_str(tb[TCA_KIND]) : "", &d->count);
+	return 0;
 }
 
-static int tc_dump(int type, int ifindex, uint32_t parent, tc_fn fn, void *data, struct err *err)
+/* Adds to @ret_count what @fn counts. */
+static int tc_dump(uint16_t type, int ifindex, uint32_t parent, tc_fn fn, int *ret_count,
+		   struct err *err)
 {
-	struct tc_dump d = { ifindex, fn, data };
-	char buf[MNL_SOCKET_BUFFER_SIZE * 4];
-	struct mnl_socket *nl = mnl_socket_open(NETLINK_ROUTE);
+	struct tc_dump d = { ifindex, fn, 0 };
+	char buf[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct tcmsg *tcm;
-	unsigned seq = (unsigned)time(NULL);
-	ssize_t n;
-	int ret = 0;
+	struct rtnl *r;
+	int ret = rtnl_open(&r, err);
 
-	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID)) {
-		ret = err_sys(err, errno, "cannot open a netlink socket");
-		goto out;
-	}
-	nlh->nlmsg_type = (uint16_t)type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = seq;
+	if (ret)
+		return ret;
+	nlh->nlmsg_type = type;
 	tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
 	tcm->tcm_family = AF_UNSPEC;
 	tcm->tcm_ifindex = ifindex;
 	tcm->tcm_parent = parent;
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
-		ret = err_sys(err, errno, "cannot ask for TC objects");
-		goto out;
-	}
-	do {
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (n > 0)
-			n = mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), on_tc, &d);
-	} while (n > 0);
-	if (n < 0)
-		ret = err_sys(err, errno, "cannot read TC objects");
-out:
-	if (nl)
-		mnl_socket_close(nl);
+	ret = rtnl_dump(r, nlh, on_tc, &d);
+	if (ret)
+		err_set(err, -ret, "cannot read the TC objects of interface %d: %s", ifindex,
+			rtnl_reason(r));
+	else
+		*ret_count += d.count;
+	rtnl_close(r);
 	return ret;
 }
 
-static int note_qdisc(const struct tcmsg *tcm, const char *kind, void *data)
+static void note_qdisc(const struct tcmsg *tcm, const char *kind, int *count)
 {
-	int *found = data;
-
 	if (tcm->tcm_parent == TC_H_CLSACT)
-		*found = strcmp(kind, "clsact") ? -EBUSY : 1;
-	return 0;
+		*count = strcmp(kind, "clsact") ? -EBUSY : 1;
 }
 
 int tc_clsact(int ifindex, struct err *err)
@@ -94,12 +82,11 @@ int tc_clsact(int ifindex, struct err *err)
 	return found;
 }
 
-static int count_filter(const struct tcmsg *tcm, const char *kind, void *data)
+static void count_filter(const struct tcmsg *tcm, const char *kind, int *count)
 {
 	(void)kind;
 	if (tcm->tcm_handle)
-		++*(int *)data;
-	return 0;
+		++*count;
 }
 
 int tc_filters(int ifindex, struct err *err)

@@ -76,7 +76,18 @@ check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 300
 check_eq "stream: lost" "$(json "d['lost']" <<<"$result")" 0
 check_eq "stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 finish "$held"
+
+# a flow that was claimed and has lost its binding since is masqueraded after the stop, not leaked
+reload '{ proto = "udp"; ports = "20000-29999"; }'
+seen h1 27001 $A1:7000 >/dev/null
+check_eq "a claimed flow" "$(conntrack_of udp 192.168.1.2:27001)" untouched
+reload '{ proto = "udp"; ports = "20000-29999"; }' 'forward = "udp:27001=192.168.1.3:9";'
+check_eq "a static forward takes its port" "$(binding_of udp 192.168.1.3:9)" "$EXT:27001"
+check_eq "it has no binding now" "$(binding_of udp 192.168.1.2:27001)" ""
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
+check_match "after the stop that flow is online" "$(seen h1 27001 $A1:7000)" "^$EXT:"
+check_eq "by masquerade" "$(conntrack_of udp 192.168.1.2:27001)" masquerade
+check_eq "and no packet left with a private source" "$(leaks)" 0
 check_not "nothing is left" has_traces
 finish_tests
