@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 1
+#define EINAT_ABI 2
 
 /* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
 enum einat_proto {
@@ -96,7 +96,8 @@ enum einat_tcp_state { /* RFC 6146 3.5.2.2; "out" is our inside (its V6 side) */
 struct einat_session {
 	__u8 state; /* enum einat_tcp_state */
 	__u8 pad[3];
-	__u32 since; /* of the last change of state */
+	__u32 grace; /* seconds by which the session's end has put off the slot's last_out ... */
+	__u32 last_out; /* ... and what that became */
 };
 
 /* Map "frags" (LRU hash): what the first fragment of a datagram told. */
@@ -282,7 +283,7 @@ _Static_assert(sizeof(struct einat_addr) == 16, "abi");
 _Static_assert(sizeof(struct einat_endpoint) == 20, "abi");
 _Static_assert(sizeof(struct einat_slot) == 32, "abi");
 _Static_assert(sizeof(struct einat_session_key) == 24, "abi");
-_Static_assert(sizeof(struct einat_session) == 8, "abi");
+_Static_assert(sizeof(struct einat_session) == 12, "abi");
 _Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
 _Static_assert(sizeof(struct einat_frag) == 16, "abi");
 _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");

@@ -79,7 +79,6 @@ static __always_inline void tcp_session_new(const struct pkt *p, const struct bi
 	bool open = !(p->tcp_flags & TCP_F_SYN) || p->tcp_flags & TCP_F_ACK;
 	struct einat_session s = {
 		.state = open ? TCP_S_ESTABLISHED : TCP_S_OUT_SYN,
-		.since = p->now,
 	};
 	int err = bpf_map_update_elem(&sessions, key, &s, BPF_NOEXIST);
 
@@ -92,6 +91,35 @@ static __always_inline void tcp_session_new(const struct pkt *p, const struct bi
 		tcp_account(b, 1, 0, 0);
 }
 
+/*
+ * The last open session of a binding has ended: its transitory time begins now (RFC 7857 section
+ * 2.2), not with the last outbound packet, which may be hours ago. No end lengthens what the
+ * binding would have lived without it. Data from outside shows that an RST was forged; it refreshes
+ * nothing, so the time given then is taken back. Under the slot's lock.
+ */
+static __always_inline void tcp_grace(const struct einat_cfg *c, struct einat_slot *slot,
+				      struct einat_session *s, __u32 now)
+{
+	__u32 open = c->t_tcp_open, trans = c->t_tcp_trans;
+	__s32 idle = now - slot->last_out;
+
+	s->grace = 0;
+	if (idle <= 0 || open <= trans || slot->tcp_open || slot->flags & SLOT_F_TCP_OPEN)
+		return;
+	s->grace = idle;
+	if (s->grace > open - trans)
+		s->grace = open - trans;
+	slot->last_out += s->grace;
+	s->last_out = slot->last_out;
+}
+
+static __always_inline void tcp_ungrace(struct einat_slot *slot, const struct einat_session *s,
+					enum einat_dir dir)
+{
+	if (dir == EINAT_IN && s->grace && slot->last_out == s->last_out)
+		slot->last_out -= s->grace;
+}
+
 static __noinline void tcp_session(const struct pkt *p, const struct bind *b, enum einat_dir dir)
 {
 	bool fin_rst = p->tcp_flags & (TCP_F_FIN | TCP_F_RST);
@@ -102,6 +130,7 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 		.raddr = addr_from4(dir == EINAT_OUT ? p->daddr : p->saddr),
 	};
 	struct einat_session *s = bpf_map_lookup_elem(&sessions, &key);
+	const struct einat_cfg *c = cfg_get(p->active);
 	struct slot_ref r;
 	__u8 old, new;
 
@@ -111,22 +140,27 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 		return;
 	}
 	/* The slot's lock makes the change of state and of the counters one step. */
-	if (!slot_ref(b->slot, &r))
+	if (!c || !slot_ref(b->slot, &r))
 		return;
 	bpf_spin_lock(&r.lock->lock);
 	old = s->state;
 	new = tcp_next(old, dir, p->tcp_flags);
 	if (new != old && r.s->seq == b->seq &&r.s->state == SLOT_LIVE) {
 		s->state = new;
-		s->since = p->now;
 		if (tcp_state_open(new) && !tcp_state_open(old) && r.s->tcp_open != 0xffff)
 			r.s->tcp_open++;
-		if (!tcp_state_open(new) && tcp_state_open(old) && r.s->tcp_open)
-			r.s->tcp_open--;
+		if (!tcp_state_open(new) && tcp_state_open(old)) {
+			if (r.s->tcp_open)
+				r.s->tcp_open--;
+			tcp_grace(c, r.s, s, p->now);
+		}
 		if (new == TCP_S_TRANS && r.s->tcp_trans != 0xffff)
 			r.s->tcp_trans++;
-		if (old == TCP_S_TRANS && r.s->tcp_trans)
-			r.s->tcp_trans--;
+		if (old == TCP_S_TRANS) {
+			if (r.s->tcp_trans)
+				r.s->tcp_trans--;
+			tcp_ungrace(r.s, s, dir);
+		}
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	/* Gone at once: what still comes is translated, since the binding lives on. */

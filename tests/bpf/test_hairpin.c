@@ -7,6 +7,7 @@
 
 static const struct spec hair_in = UDP(EXT, 20200, LAN_A, 20100); /* to A, from B's binding */
 static const struct spec hair_in_wan = UDP(EXT, 20200, EXT, 20100);
+static const struct spec hair_out = UDP(LAN_B, 20200, EXT, 20100); /* as B sent it */
 
 /* A has a binding on 20100 that B knows: UDP and TCP. */
 static void peer(struct lab *lab)
@@ -62,7 +63,16 @@ static const struct test_case cases[] = {
 	  peer,
 	  { { OUT_, UDP(LAN_B, 20200, EXT, 20100), R(HAIRPIN), UDP(EXT, 20200, EXT, 20100) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_A, EXT, &hair_in), R(HAIRPIN),
-	      ICMP_ERR(3, 3, EXT, EXT, &hair_in_wan) } } },
+	      ICMP_ERR(3, 3, EXT, EXT, &hair_in_wan) },
+	    { IN_, ICMP_ERR(3, 3, EXT, EXT, &hair_in_wan), R(ICMP_ERROR),
+	      ICMP_ERR(3, 3, EXT, LAN_B, &hair_out) } } },
+	{ "icmp error of this router about a hairpinned packet",
+	  peer,
+	  { { OUT_, UDP(LAN_B, 20200, EXT, 20100), R(HAIRPIN), UDP(EXT, 20200, EXT, 20100) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, EXT, &hair_in, .quote_l4 = 8), R(HAIRPIN),
+	      ICMP_ERR(3, 1, EXT, EXT, &hair_in_wan, .quote_l4 = 8) },
+	    { IN_, ICMP_ERR(3, 1, EXT, EXT, &hair_in_wan, .quote_l4 = 8), R(ICMP_ERROR),
+	      ICMP_ERR(3, 1, EXT, LAN_B, &hair_out, .quote_l4 = 8) } } },
 	{ "a hairpin that comes round again is stopped",
 	  peer,
 	  { { OUT_, UDP(LAN_B, 20200, EXT, 20100), R(TTL), .iif = 1 },

@@ -117,6 +117,42 @@ static const struct test_case cases[] = {
 	  bound,
 	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &unbound_in), R(ICMP_UNKNOWN) } } },
+	{ "errors inwards end no binding and refresh none",
+	  bound,
+	  { { CLOCK, .arg = T_ICMP },
+	    INWARDS(3, 1, ping),
+	    INWARDS(3, 3, udp_out),
+	    INWARDS(3, 2, tcp_out),
+	    INWARDS(11, 0, tcp_out),
+	    { IN_, PONG(REMOTE, EXT, 20101), R(TRANSLATED), PONG(REMOTE, LAN_A, 5001),
+	      .mark_out = 0x40 },
+	    { CLOCK, .arg = T_ICMP + 1 },
+	    { IN_, PONG(REMOTE, EXT, 20101), R(NO_BINDING) },
+	    { CLOCK, .arg = T_TCP_TRANS },
+	    INWARDS(3, 3, tcp_out),
+	    { IN_, TCP(F_SYN | F_ACK, REMOTE2, 80, EXT, 20101), R(TRANSLATED),
+	      TCP(F_SYN | F_ACK, REMOTE2, 80, LAN_A, 5001), .mark_out = 0x40 },
+	    { CLOCK, .arg = T_TCP_TRANS + 1 },
+	    { IN_, TCP(F_SYN | F_ACK, REMOTE2, 80, EXT, 20101), R(NO_BINDING) },
+	    { CLOCK, .arg = T_UDP },
+	    INWARDS(3, 3, udp_out),
+	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(TRANSLATED), UDP(REMOTE, 53, LAN_A, 5001),
+	      .mark_out = 0x40 },
+	    { CLOCK, .arg = T_UDP + 1 },
+	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
+	{ "errors outwards end no binding",
+	  bound,
+	  { OUTWARDS(3, 1, LAN_A, pong),
+	    OUTWARDS(3, 3, LAN_A, udp_in),
+	    OUTWARDS(3, 2, LAN_A, tcp_in),
+	    { IN_, PONG(REMOTE, EXT, 20101), R(TRANSLATED), PONG(REMOTE, LAN_A, 5001),
+	      .mark_out = 0x40 },
+	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(TRANSLATED), UDP(REMOTE, 53, LAN_A, 5001),
+	      .mark_out = 0x40 } } },
+	{ "an error about a binding comes from anyone",
+	  bound,
+	  { { IN_, ICMP_ERR(3, 4, REMOTE2, EXT, &udp_out_wan), R(ICMP_ERROR),
+	      ICMP_ERR(3, 4, REMOTE2, LAN_A, &udp_out_lan), .mark_out = 0x40 } } },
 	{ "outwards, no refresh",
 	  bound,
 	  { { CLOCK, .arg = T_UDP },
@@ -125,7 +161,37 @@ static const struct test_case cases[] = {
 	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
 };
 
+/* A checksum that is wrong stays wrong, by just as much: the receiver drops the error. */
+static void wrong_checksums(void **state)
+{
+	static const size_t at[] = { 14 + 20 + 2 /* ICMP */, 14 + 28 + 10 /* IP, quoted */,
+				     14 + 28 + 20 + 6 /* UDP, quoted */ };
+	struct spec in = ICMP_ERR(3, 3, ROUTER, EXT, &udp_out_wan);
+	struct spec out = ICMP_ERR(3, 3, ROUTER, LAN_A, &udp_out_lan);
+	struct lab *lab = &the_lab;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(at); i++) {
+		struct frame f = build(&in), want = build(&out);
+		struct run r;
+		uint32_t sum;
+
+		lab_reset(lab);
+		bound(lab);
+		f.b[at[i]] ^= 0x15;
+		r = run_frame(lab, EINAT_IN, &f, 0, 0);
+		assert_int_equal(r.out.n, want.n);
+		assert_memory_equal(r.out.b + 30, want.b + 30, 4); /* translated all the same */
+		sum = sum16(r.out.b + 34, r.out.n - 34, 0);
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = (sum & 0xffff) + (sum >> 16);
+		assert_int_not_equal(sum, 0xffff);
+	}
+}
+
 int main(void)
 {
-	return run_table("icmp errors", cases, COUNT_OF(cases), NULL, 0);
+	const struct CMUnitTest tests[] = { cmocka_unit_test(wrong_checksums) };
+
+	return run_table("icmp errors", cases, COUNT_OF(cases), tests, COUNT_OF(tests));
 }

@@ -258,6 +258,34 @@ static void fill_up(void **state)
 	assert_int_equal(map_count(lab->sk->maps.by_internal), 164);
 }
 
+/* RFC 7857 section 9: a port that has to change is hard to guess, and keeps class and parity. */
+static void changed_ports_are_random(void **state)
+{
+	struct lab *lab = &the_lab;
+	struct spec s = UDP(LAN_A, 0, REMOTE, 53);
+	unsigned next = 0, before = 0, upper = 0;
+
+	(void)state;
+	lab_reset(lab);
+	for (unsigned i = 0; i < 200; i++) {
+		unsigned port;
+		struct frame f;
+
+		s.sport = 5000 + 2 * i;
+		f = build(&s);
+		assert_int_equal(run_frame(lab, EINAT_OUT, &f, 0, 0).verdict, -1);
+		f = run_frame(lab, EINAT_OUT, &f, 0, 0).out;
+		port = f.b[34] << 8 | f.b[35];
+		assert_true(port >= PORT_LO && port <= PORT_HI && port % 2 == 0);
+		next += port - before <= 4;
+		upper += port >= (PORT_LO + PORT_HI) / 2;
+		before = port;
+	}
+	assert_true(next < 10);
+	assert_true(upper > 50 && upper < 150);
+	check_consistent(lab);
+}
+
 /* Two external addresses: a host keeps to one of them, both are used. */
 static void pooling(void **state)
 {
@@ -314,6 +342,7 @@ int main(void)
 		cmocka_unit_test(add_adopted),
 		cmocka_unit_test(local_sockets),
 		cmocka_unit_test(fill_up),
+		cmocka_unit_test(changed_ports_are_random),
 		cmocka_unit_test(pooling),
 		cmocka_unit_test(incremental),
 	};
