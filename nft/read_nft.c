@@ -13,7 +13,7 @@
 #include "read.h"
 #include "read_attr.h"
 
-#define READ_TRIES 20
+#define READ_TRIES 3
 
 struct reader {
 	struct mnl_socket *nl;

@@ -68,4 +68,11 @@ int nft_table_exists(const char *ifname, struct err *err);
  */
 int nft_table_print(const struct nft_spec *spec, FILE *out);
 
+
+/**
+ * nft_table_intact() - whether the table in the kernel is active and has as many rules as @spec
+ * asks for. 1, 0, or -errno. Elements of sets are not looked at: users may edit them.
+ */
+int nft_table_intact(const struct nft_spec *spec, struct err *err);
+
 #endif

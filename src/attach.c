@@ -138,7 +138,7 @@ static void link_pin(char buf[PATH_MAX], const char *dir, int i)
 	snprintf(buf, PATH_MAX, "%s/%s", dir, pin_names[i]);
 }
 
-static void tcx_unpin(const char *pin)
+void attach_unpin(const char *pin)
 {
 	char path[PATH_MAX];
 
@@ -297,7 +297,7 @@ int attach_del(int ifindex, const char *pin, bool made_clsact, struct err *err)
 	struct attachment at;
 	int ret = attach_find(ifindex, &at, err);
 
-	tcx_unpin(pin);
+	attach_unpin(pin);
 	if (ret)
 		return ret;
 	switch (at.mode) {

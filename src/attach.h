@@ -35,6 +35,9 @@ int attach_add(int ifindex, enum attach_mode mode, const char *pin, int out_fd, 
 /** attach_del() - take the programs off, and the clsact qdisc if einat made it and it is empty. */
 int attach_del(int ifindex, const char *pin, bool made_clsact, struct err *err);
 
+/** attach_unpin() - remove the pins of TCX links; the interface may be gone. */
+void attach_unpin(const char *pin);
+
 void attachment_close(struct attachment *at);
 
 #endif

@@ -25,28 +25,38 @@ static int control_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-static void set_timeout(int fd, int seconds)
+static void set_timeouts(int fd, int receive_ms, int send_ms)
 {
-	struct timeval tv = { .tv_sec = seconds };
+	struct timeval in = { receive_ms / 1000, receive_ms % 1000 * 1000 };
+	struct timeval out = { send_ms / 1000, send_ms % 1000 * 1000 };
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, sizeof(in));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, sizeof(out));
 }
 
-static int peer_pid(const char *ifname)
+static struct ucred peer_of(int fd)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(cred);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	return cred;
+}
+
+/* Who holds the name; all 0 if nobody answers. */
+static struct ucred peer(const char *ifname)
 {
 	struct ucred cred = { 0 };
-	socklen_t len = sizeof(cred);
 	struct sockaddr_un sa;
 	socklen_t n = control_addr(ifname, &sa);
 	int fd = control_socket();
 
 	if (fd < 0)
-		return 0;
+		return cred;
 	if (!connect(fd, (struct sockaddr *)&sa, n))
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+		cred = peer_of(fd);
 	close(fd);
-	return cred.pid;
+	return cred;
 }
 
 int control_listen(const char *ifname, struct err *err)
@@ -61,26 +71,32 @@ int control_listen(const char *ifname, struct err *err)
 	e = errno;
 	if (fd >= 0)
 		close(fd);
-	if (e == EADDRINUSE)
+	if (e == EADDRINUSE) {
+		struct ucred cred = peer(ifname);
+
+		if (cred.uid)
+			return err_set(
+				err, EPERM,
+				"process %d of user %u holds the name of %s's control socket; "
+				"einat goes without: stop it by a signal",
+				cred.pid, cred.uid, ifname);
 		return err_set(err, e,
 			       "einat already runs on %s (process %d); stop it with: einat "
 			       "stop -i %s",
-			       ifname, peer_pid(ifname), ifname);
+			       ifname, cred.pid, ifname);
+	}
 	return err_sys(err, e, "cannot open the control socket of %s", ifname);
 }
 
 int control_accept(int listen_fd, char *request, int size)
 {
-	struct ucred cred = { .uid = (uid_t)-1 };
-	socklen_t len = sizeof(cred);
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
-	set_timeout(fd, 1);
-	n = cred.uid ? -1 : recv(fd, request, (size_t)size - 1, 0);
+	set_timeouts(fd, 50, 1000);
+	n = peer_of(fd).uid ? -1 : recv(fd, request, (size_t)size - 1, 0);
 	if (n <= 0) {
 		close(fd);
 		return -EPERM;
@@ -152,10 +168,12 @@ int control_ask(const char *ifname, const char *request, char **ret_answer, stru
 
 	if (fd < 0)
 		return err_sys(err, errno, "cannot open a socket");
-	set_timeout(fd, 30);
+	set_timeouts(fd, 30000, 30000);
 	if (connect(fd, (struct sockaddr *)&sa, n)) {
 		ret = errno == ECONNREFUSED ? -ENOENT : -errno;
 		err_set(err, -ret, "no einat runs on %s", ifname);
+	} else if (peer_of(fd).uid) {
+		ret = err_set(err, ENOENT, "no einat that can be asked runs on %s", ifname);
 	}
 	if (!ret)
 		ret = send_all(fd, request);

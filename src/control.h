@@ -9,7 +9,10 @@
 
 #include "lib/err.h"
 
-/** control_listen() - descriptor, or -EADDRINUSE naming the process that holds the interface. */
+/**
+ * control_listen() - descriptor, or -EADDRINUSE naming the einat that holds the interface, or
+ * -EPERM if a process of another user holds the name: that is no einat.
+ */
 int control_listen(const char *ifname, struct err *err);
 /** control_accept() - a client and its request; -EPERM for a user other than root. */
 int control_accept(int listen_fd, char *request, int size);

@@ -30,6 +30,7 @@ struct daemon {
 	struct nft_events *rules;
 	int epoll_fd, signal_fd, timer_fd;
 	bool quit, leave, reload;
+	bool failed; /* at the start: what was taken over is left as it was found */
 	struct conf *conf;
 	int argc;
 	char **argv;
@@ -94,6 +95,13 @@ static int open_all(struct daemon *d, struct err *err)
 	return ret;
 }
 
+static void close_control(struct served *s)
+{
+	if (s->control_fd >= 0)
+		close(s->control_fd);
+	s->control_fd = -1;
+}
+
 static int start_one(struct daemon *d, const struct conf *conf, const struct conf_if *cif,
 		     struct err *err)
 {
@@ -106,15 +114,18 @@ static int start_one(struct daemon *d, const struct conf *conf, const struct con
 	s += d->n;
 	*s = (struct served){ NULL, -1 };
 	s->control_fd = control_listen(cif->name, err);
-	if (s->control_fd < 0)
+	if (s->control_fd == -EPERM)
+		log_warn("%s", err->text); /* no reason to be offline */
+	else if (s->control_fd < 0)
 		return s->control_fd;
 	ret = instance_start(conf, cif, &s->inst, err);
 	if (ret) {
-		close(s->control_fd);
+		close_control(s);
 		return ret;
 	}
 	d->n++;
-	ret = watch(d, s->control_fd, err);
+	if (s->control_fd >= 0)
+		ret = watch(d, s->control_fd, err);
 	return ret ? ret : watch(d, instance_events_fd(s->inst), err);
 }
 
@@ -150,7 +161,7 @@ static int stop_one(struct served *s, struct err *err)
 		log_info("%s: stopped, all that einat wrote is removed", name);
 	instance_free(s->inst);
 	s->inst = NULL;
-	close(s->control_fd);
+	close_control(s);
 	return ret;
 }
 
@@ -322,11 +333,11 @@ static int stop_all(struct daemon *d)
 
 		if (!s->inst)
 			continue;
-		if (d->leave) {
+		if (d->leave || (d->failed && instance_taken_over(s->inst))) {
 			log_info("%s: leaving; the data plane goes on translating",
 				 instance_name(s->inst));
 			instance_free(s->inst);
-			close(s->control_fd);
+			close_control(s);
 		} else if (stop_one(s, &err)) {
 			code = 1;
 		}
@@ -364,12 +375,14 @@ int daemon_run(struct conf *conf, int argc, char **argv)
 		ret = start_one(&d, conf, &conf->ifs[i], &err);
 	if (ret) {
 		log_error("%s", err.text);
+		d.failed = true;
 		stop_all(&d);
 		close_all(&d);
 		return 1;
 	}
 	for (size_t i = 0; i < d.n; i++)
-		log_info("%s: ready", instance_name(d.served[i].inst));
+		if (instance_attached(d.served[i].inst))
+			log_info("%s: ready", instance_name(d.served[i].inst));
 	notify("READY=1");
 	code = serve(&d);
 	if (stop_all(&d))

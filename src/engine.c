@@ -51,6 +51,13 @@ static bool fits(const struct dataplane *dp, const struct sizes *want)
 	       dataplane_max_entries(dp, DP_SESSIONS) >= want->sessions;
 }
 
+bool engine_fits(const struct engine *e, const struct plan *plan, const struct link_info *link)
+{
+	struct sizes want = sizes_of(plan, link);
+
+	return fits(e->dp, &want);
+}
+
 static struct bpf_map *skel_map(struct engine *e, enum dp_map map)
 {
 	return bpf_object__find_map_by_name(e->skel->obj, dp_map_name(map));
@@ -178,7 +185,12 @@ static int choose_mode(struct engine *e, const char *pin_dir, enum conf_attach a
 	/* A TCX link that is not pinned dies with the daemon, and the NAT with it. */
 	if (attach == ATTACH_TCX || (pin_dir && strcmp(pin_dir, PIN_DEFAULT_DIR)))
 		return ret;
-	log_info("%s: %s; attaching by clsact, which needs no pins", e->ifname, err->text);
+	if (e->old.mode == ATTACHED_TCX)
+		log_warn("%s: %s; pins of the data plane that is taken over lie in another mount "
+			 "namespace and will be left there",
+			 e->ifname, err->text);
+	else
+		log_info("%s: %s; attaching by clsact, which needs no pins", e->ifname, err->text);
 	e->mode = ATTACHED_CLSACT;
 	return 0;
 }
@@ -320,6 +332,11 @@ const struct dataplane *engine_dataplane(const struct engine *e)
 enum attach_mode engine_mode(const struct engine *e)
 {
 	return e->mode;
+}
+
+bool engine_takes_over(const struct engine *e)
+{
+	return e->old_dp != NULL;
 }
 
 bool engine_taken_over(const struct engine *e)

@@ -25,6 +25,11 @@ void engine_close(struct engine *e);
 /** engine_configure() - bring the maps in line with @plan and the addresses of @link. */
 int engine_configure(struct engine *e, const struct plan *plan, const struct link_info *link,
 		     struct err *err);
+/**
+ * engine_fits() - whether the maps have room for all of @plan and the addresses of @link. If not,
+ * what fits is served; another engine_open() makes larger maps and takes the bindings along.
+ */
+bool engine_fits(const struct engine *e, const struct plan *plan, const struct link_info *link);
 int engine_attach(struct engine *e, struct err *err);
 /** engine_detach() - take the programs, pins and the clsact qdisc (if made here) away. */
 int engine_detach(struct engine *e, struct err *err);
@@ -33,6 +38,10 @@ int engine_attached(struct engine *e);
 
 const struct dataplane *engine_dataplane(const struct engine *e);
 enum attach_mode engine_mode(const struct engine *e);
+/** engine_differs() - whether the data plane in force takes other flows than @plan would. */
+bool engine_differs(const struct engine *e, const struct plan *plan);
+/** engine_takes_over() - before engine_attach(): whether another data plane is in place. */
+bool engine_takes_over(const struct engine *e);
 bool engine_taken_over(const struct engine *e);
 
 /** engine_sweep() - free expired slots; @ret_live (may be NULL) counts those that stay. */

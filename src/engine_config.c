@@ -129,7 +129,8 @@ static bool drop_parked(struct engine *e)
 	return false;
 }
 
-static int give_planes(struct engine *e, struct einat_ext *x, unsigned protos, struct err *err)
+/* An address without a plane is known as external and gets no bindings, see engine_fits(). */
+static void give_planes(struct engine *e, struct einat_ext *x, unsigned protos)
 {
 	for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++) {
 		if (!(protos & 1u << p) || x->plane[p] != EINAT_NO_PLANE)
@@ -137,18 +138,13 @@ static int give_planes(struct engine *e, struct einat_ext *x, unsigned protos, s
 		do
 			x->plane[p] = (uint16_t)free_plane(e);
 		while (x->plane[p] == EINAT_NO_PLANE && drop_parked(e));
-		if (x->plane[p] == EINAT_NO_PLANE)
-			return err_set(err, ENOSPC,
-				       "%s has more external addresses than at the "
-				       "start; restart einat to serve them all",
-				       e->ifname);
 	}
-	return 0;
 }
 
-static int new_ext(struct engine *e, const struct einat_addr *addr, struct err *err)
+/* At most EINAT_MAX_EXT, as link_read() gives; an entry is free once the parked ones are. */
+static int new_ext(struct engine *e, const struct einat_addr *addr)
 {
-	for (;;) {
+	do {
 		for (int i = 0; i < EINAT_MAX_EXT; i++) {
 			if (e->ext[i].gen)
 				continue;
@@ -160,17 +156,13 @@ static int new_ext(struct engine *e, const struct einat_addr *addr, struct err *
 			e->ext[i].gen = e->last_gen;
 			return i;
 		}
-		if (!drop_parked(e))
-			return err_set(err, ENOSPC, "%s: more than %d external addresses",
-				       e->ifname, EINAT_MAX_EXT);
-	}
+	} while (drop_parked(e));
+	return -1;
 }
 
-static int number_addresses(struct engine *e, const struct plan *plan, const struct link_info *link,
-			    struct err *err)
+static void number_addresses(struct engine *e, const struct plan *plan,
+			     const struct link_info *link)
 {
-	int ret = 0;
-
 	memset(e->active, 0, sizeof(e->active));
 	for (size_t i = 0; i < link->n_addr; i++) {
 		struct einat_addr addr;
@@ -181,20 +173,19 @@ static int number_addresses(struct engine *e, const struct plan *plan, const str
 		if (at >= 0)
 			e->active[at] = true;
 	}
-	for (size_t i = 0; i < link->n_addr && !ret; i++) {
+	for (size_t i = 0; i < link->n_addr; i++) {
 		struct einat_addr addr;
 		int at;
 
 		memcpy(&addr, &link->addr[i], sizeof(addr));
 		at = find_ext(e, &addr);
 		if (at < 0)
-			at = new_ext(e, &addr, err);
+			at = new_ext(e, &addr);
 		if (at < 0)
-			return at;
+			continue;
 		e->active[at] = true;
-		ret = give_planes(e, &e->ext[at], plan->nft.kept_protos, err);
+		give_planes(e, &e->ext[at], plan->nft.kept_protos);
 	}
-	return ret;
 }
 
 /* The data plane wants active addresses in front: n_ext bounds its loop. */
@@ -293,6 +284,36 @@ static int write_lpm(struct engine *e, enum dp_map map, const struct plan_lpm *l
 	return 0;
 }
 
+static bool lpm_same(const struct dataplane *dp, enum dp_map map, const struct plan_lpm *lpm,
+		     size_t n)
+{
+	int fd = dataplane_fd(dp, map);
+	struct einat_lpm_key key;
+	size_t have = 0;
+
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more; have++)
+		more = !bpf_map_get_next_key(fd, &key, &key);
+	for (size_t i = 0; i < n; i++) {
+		struct einat_lpm_key want = lpm_key(&lpm[i].prefix);
+		uint32_t slices;
+
+		if (bpf_map_lookup_elem(fd, &want, &slices) || slices != lpm[i].slices)
+			return false;
+	}
+	return have == n;
+}
+
+bool engine_differs(const struct engine *e, const struct plan *plan)
+{
+	const struct dataplane *dp = e->old_dp ? e->old_dp : e->dp;
+	struct einat_cfg cfg;
+
+	return dataplane_cfg(dp, &cfg) || cfg.n_slices != plan->cfg.n_slices ||
+	       memcmp(cfg.slices, plan->cfg.slices, sizeof(cfg.slices)) ||
+	       !lpm_same(dp, DP_SRC, plan->src, plan->n_src) ||
+	       !lpm_same(dp, DP_EXDST, plan->exdst, plan->n_exdst);
+}
+
 static bool static_same(const struct plan_static *s, const struct binding *b)
 {
 	return s->proto == b->proto && s->port == b->eport && s->to_port == b->iport &&
@@ -350,10 +371,10 @@ static int write_statics(struct engine *e, const struct plan *plan, const struct
 int engine_configure(struct engine *e, const struct plan *plan, const struct link_info *link,
 		     struct err *err)
 {
-	int ret = number_addresses(e, plan, link, err);
+	int ret;
 
-	if (!ret)
-		ret = write_lpm(e, DP_SRC, plan->src, plan->n_src, err);
+	number_addresses(e, plan, link);
+	ret = write_lpm(e, DP_SRC, plan->src, plan->n_src, err);
 	if (!ret)
 		ret = write_lpm(e, DP_EXDST, plan->exdst, plan->n_exdst, err);
 	if (ret)

@@ -77,9 +77,10 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
 	return true;
 }
 
-/* @flow as conntrack has it, @inside the same seen from inside. */
+/* @flow as conntrack has it, @inside the same seen from inside, and whether it leaves on the link.
+ */
 typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-			const struct binding *b);
+			const struct binding *b, bool leaves);
 
 /* Calls @fn for each flow that passes through a binding; returns how many times that gave 0. */
 static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -87,28 +88,38 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 {
 	struct collected c = { 0 };
 	struct net_list onlink = { 0 };
+	struct route_query *rq = NULL;
 	struct binding b;
 	int n = 0;
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
 		ret = link_onlink(link->ifindex, &onlink, err);
+	if (!ret)
+		ret = route_query_open(&rq, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		struct ct_flow inside = c.flow[i];
 
-		if (find_bound(dp, &inside, &onlink, link, &b) && !fn(ct, &c.flow[i], &inside, &b))
+		bool leaves;
+
+		if (!find_bound(dp, &inside, &onlink, link, &b))
+			continue;
+		leaves = route_oif(rq, &inside.dst) == link->ifindex;
+		if (!fn(ct, &c.flow[i], &inside, &b, leaves))
 			n++;
 	}
+	route_query_close(rq);
 	free(c.flow);
 	net_list_free(&onlink);
 	return ret ? ret : n;
 }
 
 static int purge(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		 const struct binding *b)
+		 const struct binding *b, bool leaves)
 {
 	(void)inside;
 	(void)b;
+	(void)leaves;
 	return ct_del(ct, flow, NULL);
 }
 
@@ -118,10 +129,16 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	return each_bound(ct, dp, link, purge, err);
 }
 
+/*
+ * A host may use one port towards the Internet and towards a network that is routed without NAT: a
+ * flow that leaves elsewhere is not ours to change. Routing by marks is not seen here, so its
+ * entry goes too: the next packet makes a new one by the rules.
+ */
 static int hand_back(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		     const struct binding *b)
+		     const struct binding *b, bool leaves)
 {
-	(void)flow;
+	if (!leaves)
+		return ct_del(ct, flow, NULL) ? -1 : 1;
 	return ct_replace_snat(ct, inside, &b->external, b->eport, NULL);
 }
 

@@ -17,6 +17,12 @@ int fail_at(const char *step, struct err *err)
 	return err_set(err, EIO, "step \"%s\" fails because EINAT_FAIL_AT says so", step);
 }
 
+static void suspend_all(struct instance *inst, bool suspended)
+{
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		inst->suspended[p] = suspended;
+}
+
 /* Hairpin flows in conntrack look like the host's own, but their port has a live binding. */
 static bool port_bound(unsigned proto, const struct net_addr *ext, uint16_t port, void *data)
 {
@@ -63,6 +69,7 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 				.link = &inst->link,
 				.foreign = inst->foreign,
 				.owners = inst->owners,
+				.no_forwarding = !observe_forwarding(),
 				.bound = bound,
 				.suspended = inst->suspended };
 	int ret = 0;
@@ -79,18 +86,23 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 	return ret;
 }
 
-static bool had_warning(const struct plan *plan, const char *text)
+/* Each warning is told once, also when its cause goes and comes back with a reload. */
+static bool told(struct instance *inst, const char *text)
 {
-	for (size_t i = 0; plan && i < plan->n_warnings; i++)
-		if (!strcmp(plan->warnings[i], text))
+	for (size_t i = 0; i < inst->n_told; i++)
+		if (!strcmp(inst->told[i], text))
 			return true;
+	if (inst->n_told < MAX_TOLD) {
+		inst->told[inst->n_told] = strdup(text);
+		inst->n_told += inst->told[inst->n_told] != NULL;
+	}
 	return false;
 }
 
 static void take_plan(struct instance *inst, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_warnings; i++)
-		if (!had_warning(inst->plan, plan->warnings[i]))
+		if (!told(inst, plan->warnings[i]))
 			log_warn("%s: %s", inst->cif->name, plan->warnings[i]);
 	plan_free(inst->plan);
 	inst->plan = plan;
@@ -145,14 +157,6 @@ static int apply_between(struct instance *inst, struct err *err)
 		plan_free(both);
 		return ret;
 	}
-	/* no warnings from it: the final plan has them all */
-	for (size_t i = 0; i < both->n_warnings; i++)
-		free(both->warnings[i]);
-	both->n_warnings = inst->plan->n_warnings;
-	free(both->warnings);
-	both->warnings = inst->plan->warnings;
-	inst->plan->warnings = NULL;
-	inst->plan->n_warnings = 0;
 	plan_free(inst->plan);
 	inst->plan = both;
 	return 0;
@@ -180,50 +184,9 @@ static int apply_hairpin(const struct instance *inst, const struct plan *plan, s
 	return hairpin_apply(&plan->hairpin, err);
 }
 
-int instance_apply(struct instance *inst, struct err *err)
+void instance_resume(struct instance *inst)
 {
-	struct plan *plan = NULL;
-	int ret = apply_between(inst, err);
-
-	if (!ret)
-		ret = make_plan(inst, &plan, err);
-	if (!ret)
-		ret = engine_configure(inst->engine, plan, &inst->link, err);
-	if (!ret)
-		ret = apply_nft(inst, plan, err);
-	if (!ret)
-		ret = apply_hairpin(inst, plan, err);
-	if (ret) {
-		plan_free(plan);
-		return ret;
-	}
-	take_plan(inst, plan);
-	return 0;
-}
-
-static void suspend_all(struct instance *inst, bool suspended)
-{
-	for (unsigned p = 0; p < PROTO_COUNT; p++)
-		inst->suspended[p] = suspended;
-}
-
-/* From here on new flows go to masquerade; bindings that exist are served. */
-static int unclaim(struct instance *inst, struct err *err)
-{
-	struct plan *plan = NULL;
-	int ret;
-
-	suspend_all(inst, true);
-	ret = make_plan(inst, &plan, err);
-	if (!ret && nft_table_exists(inst->cif->name, err) == 1)
-		ret = nft_table_update(&inst->plan->nft, &plan->nft, err);
-	if (ret) {
-		plan_free(plan);
-		return ret;
-	}
-	plan_free(inst->plan);
-	inst->plan = plan;
-	return 0;
+	suspend_all(inst, false);
 }
 
 /* The data plane comes first: nothing is claimed before it works. */
@@ -250,6 +213,65 @@ static int start_engine(struct instance *inst, struct err *err)
 		return ret;
 	}
 	inst->engine = e;
+	return 0;
+}
+
+/* More addresses than the maps were made for: larger ones, bindings come along. */
+static void enlarge(struct instance *inst, const struct plan *plan)
+{
+	struct engine *old = inst->engine;
+	struct err err = { "" };
+
+	if (engine_fits(old, plan, &inst->link))
+		return;
+	if (start_engine(inst, &err))
+		log_error("%s: not all external addresses can be served: %s", inst->cif->name,
+			  err.text);
+	else
+		engine_close(old);
+}
+
+int instance_apply(struct instance *inst, struct err *err)
+{
+	struct plan *plan = NULL;
+	int ret = apply_between(inst, err);
+
+	if (!ret)
+		ret = make_plan(inst, &plan, err);
+	if (!ret)
+		enlarge(inst, plan);
+	if (!ret)
+		ret = engine_configure(inst->engine, plan, &inst->link, err);
+	if (!ret)
+		ret = apply_nft(inst, plan, err);
+	if (!ret)
+		ret = apply_hairpin(inst, plan, err);
+	if (ret) {
+		plan_free(plan);
+		return ret;
+	}
+	take_plan(inst, plan);
+	return 0;
+}
+
+/* From here on new flows go to masquerade; bindings that exist are served. */
+int instance_unclaim(struct instance *inst, struct err *err)
+{
+	struct plan *plan = NULL;
+	int ret;
+
+	if (!inst->plan)
+		return 0; /* nothing was written yet */
+	suspend_all(inst, true);
+	ret = make_plan(inst, &plan, err);
+	if (!ret && nft_table_exists(inst->cif->name, err) == 1)
+		ret = nft_table_update(&inst->plan->nft, &plan->nft, err);
+	if (ret) {
+		plan_free(plan);
+		return ret;
+	}
+	plan_free(inst->plan);
+	inst->plan = plan;
 	return 0;
 }
 
@@ -316,7 +338,7 @@ static void undo_reopen(struct instance *inst)
 
 	if (!inst->engine)
 		return;
-	if (unclaim(inst, &ignored))
+	if (instance_unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
 	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
 	engine_detach(inst->engine, &ignored);
@@ -368,7 +390,7 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 
 	/* nothing is claimed while the data plane goes from one set of slices to the other */
 	if (old)
-		ret = unclaim(inst, err);
+		ret = instance_unclaim(inst, err);
 	inst->conf = conf;
 	inst->cif = cif;
 	suspend_all(inst, false);
@@ -414,7 +436,9 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		ret = ct_open(&inst->ct, err);
 	if (!ret)
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
-	if (!ret)
+	if (!ret && !inst->link.ifindex)
+		log_warn("%s: there is no such interface yet; waiting for it", cif->name);
+	else if (!ret)
 		ret = start_link(inst, err);
 	/* rules of an earlier einat that was killed */
 	if (!ret && !cif->n_hairpin_ifs)
@@ -432,6 +456,8 @@ void instance_free(struct instance *inst)
 {
 	if (!inst)
 		return;
+	for (size_t i = 0; i < inst->n_told; i++)
+		free(inst->told[i]);
 	plan_free(inst->plan);
 	engine_close(inst->engine);
 	foreign_free(inst->foreign);
@@ -476,7 +502,7 @@ int instance_stop(struct instance *inst, struct err *err)
 		first = e;
 	}
 	if (inst->engine) {
-		if (unclaim(inst, &e))
+		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
 		stop_flows(inst);
 		step = engine_detach(inst->engine, &e);
@@ -493,6 +519,16 @@ int instance_stop(struct instance *inst, struct err *err)
 	if (ret)
 		return err_set(err, -ret, "%s", first.text);
 	return 0;
+}
+
+bool instance_attached(const struct instance *inst)
+{
+	return inst->engine;
+}
+
+bool instance_taken_over(const struct instance *inst)
+{
+	return inst->engine && engine_taken_over(inst->engine);
 }
 
 const char *instance_name(const struct instance *inst)

@@ -28,6 +28,10 @@ int instance_stop(struct instance *inst, struct err *err);
 /** instance_free() - frees memory; what is written stays in force. */
 void instance_free(struct instance *inst);
 
+/** instance_attached() - false while its interface is absent. */
+bool instance_attached(const struct instance *inst);
+/** instance_taken_over() - whether it goes on with the data plane of an earlier einat. */
+bool instance_taken_over(const struct instance *inst);
 const char *instance_name(const struct instance *inst);
 int instance_events_fd(const struct instance *inst); /* conntrack events */
 void instance_on_conntrack(struct instance *inst);

@@ -12,6 +12,9 @@
 #define HIGH_WATER 90
 #define LOW_WATER  80
 
+/* Ticks after which rules that change all the time are read nevertheless. */
+#define RULES_PATIENCE 8
+
 int instance_events_fd(const struct instance *inst)
 {
 	return ct_events_fd(inst->ct);
@@ -65,8 +68,6 @@ static void log_addresses(const struct instance *inst)
 	for (size_t i = 0; i < inst->link.n_addr; i++)
 		log_info("%s: external address %s", inst->cif->name,
 			 net_addr_format(&inst->link.addr[i], buf));
-	if (!inst->link.n_addr)
-		log_warn("%s: no external address", inst->cif->name);
 }
 
 static void link_back(struct instance *inst)
@@ -105,8 +106,8 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 		link_back(inst);
 		return;
 	}
-	if (inst->engine && observe_flows(now, inst->ct, inst->owners, NULL))
-		inst->ct_lost = true;
+	/* the new address first: reading a large conntrack takes longer than may pass */
+	inst->ct_lost = true;
 	try_apply(inst, "a change of the link");
 }
 
@@ -116,10 +117,16 @@ static void check_attached(struct instance *inst)
 
 	if (!inst->engine || engine_attached(inst->engine))
 		return;
-	log_warn("%s: another program took einat off the interface; attaching again",
+	log_warn("%s: einat is off the interface: another program detached it, or the interface "
+		 "was made again; attaching",
 		 inst->cif->name);
-	if (engine_attach(inst->engine, &err))
-		log_error("%s: %s", inst->cif->name, err.text);
+	if (instance_unclaim(inst, &err) || engine_attach(inst->engine, &err)) {
+		log_error("%s: %s; masquerade serves new flows, trying again", inst->cif->name,
+			  err.text);
+		return; /* claims stay suspended; tried again at the next look */
+	}
+	instance_resume(inst);
+	try_apply(inst, "attaching again");
 }
 
 void instance_on_link(struct instance *inst, int events)
@@ -133,7 +140,7 @@ void instance_on_link(struct instance *inst, int events)
 		else if (!link_info_eq(&now, &inst->link))
 			link_changed(inst, &now);
 	}
-	if (events & LINK_EV_TC)
+	if (events & (LINK_EV_TC | LINK_EV_LINK))
 		check_attached(inst);
 	if (events & LINK_EV_RULE && inst->plan && inst->engine && inst->cif->n_hairpin_ifs &&
 	    inst->link.n_addr && hairpin_check(&inst->plan->hairpin, NULL) == 0)
@@ -209,11 +216,15 @@ static void reread_rules(struct instance *inst)
 {
 	struct foreign *f = NULL;
 	struct err err;
+	int ret = observe_foreign(inst->cif, &inst->link, inst->owners, &f, &err);
 
-	inst->rules_due = false;
-	if (observe_foreign(inst->cif, &inst->link, inst->owners, &f, &err)) {
+	if (ret == -EAGAIN) {
+		log_debug("%s: %s", inst->cif->name, err.text);
+		return; /* the burst goes on: when it is quiet */
+	}
+	inst->rules_due = 0;
+	if (ret) {
 		log_error("%s: %s", inst->cif->name, err.text);
-		inst->rules_due = true;
 		return;
 	}
 	foreign_free(inst->foreign);
@@ -224,18 +235,29 @@ static void reread_rules(struct instance *inst)
 /* `nft flush ruleset`, a firewall's reload: without the claim, bindings would be masqueraded. */
 static void check_table(struct instance *inst)
 {
-	if (inst->engine && nft_table_exists(inst->cif->name, NULL) == 0) {
-		log_warn("%s: einat's nftables table was deleted; writing it again",
+	struct err err;
+
+	if (!inst->engine || !inst->plan || nft_table_intact(&inst->plan->nft, NULL) != 0)
+		return;
+	/* first mend, then tell */
+	if (nft_table_apply(&inst->plan->nft, &err)) {
+		log_error("%s: einat's nftables table was changed and cannot be mended: %s",
+			  inst->cif->name, err.text);
+		inst->retry = true;
+	} else {
+		log_warn("%s: einat's nftables table was deleted or emptied; written again",
 			 inst->cif->name);
-		try_apply(inst, "the loss of its table");
 	}
 }
 
 /* The table is mended at once; others' rules may come in a burst, so these are read later. */
 void instance_on_rules(struct instance *inst, int events)
 {
-	if (events & NFT_EV_FOREIGN)
-		inst->rules_due = true;
+	if (events & NFT_EV_FOREIGN) {
+		inst->rules_quiet = 0;
+		if (!inst->rules_due)
+			inst->rules_due = inst->ticks + RULES_PATIENCE;
+	}
 	if (events & NFT_EV_OURS)
 		check_table(inst);
 }
@@ -264,8 +286,11 @@ void instance_tick(struct instance *inst)
 	}
 	if (!inst->engine)
 		return;
+	/* a burst counts as one change; one without end is looked into all the same */
+	if (inst->rules_due && (inst->rules_quiet++ || inst->ticks >= inst->rules_due))
+		reread_rules(inst);
 	/* iptables-legacy announces nothing */
-	if (inst->rules_due || inst->ticks % (10 * second) == 0)
+	else if (inst->ticks % (10 * second) == 0 && observe_legacy())
 		reread_rules(inst);
 	if (inst->ct_lost || inst->ticks % (60 * second) == 0)
 		resync_flows(inst);

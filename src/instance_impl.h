@@ -7,6 +7,9 @@
 #include "src/instance.h"
 #include "src/observe.h"
 
+/* A firewall whose rules never stay the same must not fill the memory. */
+#define MAX_TOLD 64
+
 struct instance {
 	const struct conf *conf;
 	const struct conf_if *cif;
@@ -18,14 +21,21 @@ struct instance {
 	struct plan *plan; /* in force; NULL before the first */
 	bool suspended[PROTO_COUNT];
 	bool ct_lost; /* conntrack events were lost: resync */
-	bool rules_due; /* nftables changed: read again */
+	unsigned rules_due; /* nftables changed: tick by which it is read at the latest; 0: not */
+	unsigned rules_quiet; /* ticks since the last event */
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks;
+	char *told[MAX_TOLD]; /* warnings that were logged */
+	size_t n_told;
 };
 
 /** instance_apply() - make a plan from what is known now and bring the system in line. */
 int instance_apply(struct instance *inst, struct err *err);
+/** instance_unclaim() - new flows go to masquerade; bindings that exist are served. */
+int instance_unclaim(struct instance *inst, struct err *err);
+/** instance_resume() - the next plan claims again. */
+void instance_resume(struct instance *inst);
 /** instance_reopen() - start anew on inst->link, a new interface of the same name. */
 int instance_reopen(struct instance *inst, struct err *err);
 /** instance_watermarks() - suspend or resume the claim; true if that changed. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is done for an interface on which no einat process runs: plan, removal. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 		ret = observe_flows(&inst.link, inst.ct, inst.owners, err);
 	obs.foreign = inst.foreign;
 	obs.owners = inst.owners;
+	obs.no_forwarding = !observe_forwarding();
 	if (!ret)
 		ret = plan_build(cif, &obs, &plan, err);
 	if (!ret) {
@@ -50,54 +52,70 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 	return ret;
 }
 
-static int remove_dataplane(const struct conf *conf, const struct link_info *link, struct ct *ct,
+/* Without a process the slices are not known: what is un-NATed on the way out may be claimed. */
+static void release_flows(struct ct *ct, const struct dataplane *dp, const struct link_info *link)
+{
+	struct net_prefix any4 = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
+	struct nft_slice slice = { .internal = { &any4, 1 } };
+	struct plan plan = { .nft = { .slices = &slice, .n_slices = 1 }, .cfg = { .n_slices = 1 } };
+	struct foreign *f = NULL;
+
+	plan.cfg.slices[0].protos = PROTO_ALL;
+	if (!foreign_read(link->name, 0, 0, &f, NULL) && f->n_snat)
+		flows_hand_back(ct, dp, link, NULL);
+	else
+		flows_purge_bound(ct, dp, link, NULL);
+	foreign_free(f);
+	flows_purge_stray(ct, dp, &plan, link, PROTO_ALL, NULL);
+}
+
+static int remove_dataplane(const char *pin, const struct link_info *link, struct ct *ct,
 			    struct err *err)
 {
 	struct attachment at;
 	struct dataplane *dp = NULL;
-	char pin[4096];
 	bool made = false;
 	int ret = attach_find(link->ifindex, &at, err);
 
 	if (ret)
 		return ret;
-	pin_path(conf->pin_dir, link->name, pin, sizeof(pin));
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
-		flows_purge_bound(ct, dp, link, NULL);
+		release_flows(ct, dp, link);
 		dataplane_close(dp);
 	}
 	attachment_close(&at);
-	ret = attach_del(link->ifindex, pin, made, err);
-	pin_remove(pin);
-	return ret;
+	return attach_del(link->ifindex, pin, made, err);
 }
 
 /*
- * The table goes before the programs, so that what is claimed no more is masqueraded; entries of
- * flows claimed earlier are deleted in between.
+ * The table goes before the programs, so that what is claimed no more is masqueraded; flows
+ * claimed earlier are released in between. Each step is tried whatever became of the others; the
+ * first failure is told.
  */
 int instance_remove(const struct conf *conf, const char *ifname, struct err *err)
 {
 	struct link_info link = { 0 };
 	struct ct *ct = NULL;
+	char pin[PATH_MAX];
 	int ret = link_read(ifname, &link, err);
 	int step;
 
 	if (ret)
 		return ret;
 	ret = ct_open(&ct, err);
-	if (!ret)
-		ret = hairpin_remove(ifname, err);
+	step = hairpin_remove(ifname, ret ? NULL : err);
+	ret = ret ? ret : step;
 	step = nft_table_remove(ifname, ret ? NULL : err);
-	if (!ret)
-		ret = step;
+	ret = ret ? ret : step;
+	pin_path(conf->pin_dir, ifname, pin, sizeof(pin));
 	if (link.ifindex && ct) {
-		step = remove_dataplane(conf, &link, ct, ret ? NULL : err);
-		if (!ret)
-			ret = step;
+		step = remove_dataplane(pin, &link, ct, ret ? NULL : err);
+		ret = ret ? ret : step;
 	}
+	attach_unpin(pin);
+	pin_remove(pin);
 	ct_close(ct);
 	return ret;
 }

@@ -2,7 +2,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <jansson.h>
-#include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +110,7 @@ int main(int argc, char **argv)
 		log_error("%s", err.text);
 		return ret == -EINVAL ? EXIT_USAGE : 1;
 	}
+	signal(SIGPIPE, SIG_IGN); /* a reader of the log that ends must not end the NAT */
 	log_set_level((enum log_level)conf->log_level);
 	libbpf_set_print(libbpf_log);
 	run = conf->command == CMD_RUN;

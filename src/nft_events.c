@@ -55,7 +55,8 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 			table = mnl_attr_get_str(attr);
 	if (!table || strncmp(table, OUR_PREFIX, strlen(OUR_PREFIX)))
 		*mask |= NFT_EV_FOREIGN;
-	else if (type == NFT_MSG_DELTABLE)
+	else if (type == NFT_MSG_DELTABLE || type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE ||
+		 type == NFT_MSG_NEWTABLE)
 		*mask |= NFT_EV_OURS;
 	return MNL_CB_OK;
 }

@@ -10,7 +10,8 @@ int nft_events_open(struct nft_events **ret_ev, struct err *err);
 int nft_events_fd(const struct nft_events *ev);
 enum {
 	NFT_EV_FOREIGN = 1 << 0, /* rules of others */
-	NFT_EV_OURS = 1 << 1, /* one of einat's own tables was deleted */
+	NFT_EV_OURS =
+		1 << 1, /* something is gone from one of einat's own tables, or its flags changed */
 };
 /** nft_events_drain() - read all that is pending: a mask of NFT_EV_. */
 int nft_events_drain(struct nft_events *ev);

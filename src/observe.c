@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "src/observe.h"
@@ -55,6 +56,27 @@ int observe_foreign(const struct conf_if *cif, const struct link_info *link, str
 	}
 	*ret_foreign = f;
 	return 0;
+}
+
+/* The first character of a file; EOF if it has none or cannot be read. */
+static int first_char(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int c = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return c;
+}
+
+bool observe_legacy(void)
+{
+	return first_char("/proc/net/ip_tables_names") != EOF;
+}
+
+bool observe_forwarding(void)
+{
+	return first_char("/proc/sys/net/ipv4/ip_forward") != '0';
 }
 
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err)

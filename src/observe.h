@@ -13,6 +13,10 @@
 /** observe_foreign() - read others' rules; their DNAT ports go into @owners. */
 int observe_foreign(const struct conf_if *cif, const struct link_info *link, struct owners *owners,
 		    struct foreign **ret_foreign, struct err *err);
+/** observe_legacy() - whether iptables-legacy has tables here: it tells nobody of changes. */
+bool observe_legacy(void);
+/** observe_forwarding() - net.ipv4.ip_forward. */
+bool observe_forwarding(void);
 /** observe_sockets() - local sockets into @owners. */
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err);
 /** observe_flows() - conntrack into @owners, in place of what was known. */

@@ -418,10 +418,10 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 			continue;
 		ret = warn(p,
 			   "filtering will not be endpoint-independent: %s drops new connections "
-			   "from outside (%s); to open exactly the bindings%s, put in front of "
+			   "from outside (%s); to open exactly the bindings, %sput in front of "
 			   "that: %s 0x%x%s0x%x%s",
 			   d->where, d->cause,
-			   c->inbound_mark.mask ? "" : ", start with --inbound-mark 0x1/0x1 and",
+			   c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
 			   d->xtables ? "-m mark --mark" : "meta mark and",
 			   d->xtables ? value : mask,
 			   d->xtables ? "/" : " == ", d->xtables ? mask : value,
@@ -437,8 +437,10 @@ static int warn_all(struct plan *p, const struct conf_if *c, const struct observ
 	if (!ret)
 		ret = warn_drops(p, c, obs);
 	if (!ret && !obs->link->n_addr)
-		ret = warn(p, "%s has no IPv4 address yet: nothing is translated until it has one",
-			   obs->link->name);
+		ret = warn(p, "no IPv4 address yet: nothing is translated until there is one");
+	if (!ret && obs->no_forwarding)
+		ret = warn(p,
+			   "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
 	return ret;
 }
 

@@ -21,6 +21,7 @@ struct observed {
 	const struct foreign *foreign;
 	struct owners *owners;
 	const struct port_set *bound; /* [PROTO_COUNT]: ports with live bindings */
+	bool no_forwarding; /* net.ipv4.ip_forward is 0 */
 	const bool *suspended; /* [PROTO_COUNT]: slice full, not claimed now */
 };
 
