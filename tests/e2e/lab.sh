@@ -71,10 +71,14 @@ start()
 	PID=$!
 }
 
+# EINAT_TEST_SLOW: the machine is so many times slower than a real one (an emulated one is). All
+# limits in time become so much longer, streams so much thinner.
+SLOW=${EINAT_TEST_SLOW:-1}
+
 # wait_for SECONDS COMMAND...: until it succeeds; false when the time is over.
 wait_for()
 {
-	local end=$((${EPOCHREALTIME/./} + ${1}000000))
+	local end=$((${EPOCHREALTIME/./} + ${1}000000 * SLOW))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
@@ -529,6 +533,6 @@ stun_listens() { at isp ss -Hlun "src $A2:3479" | grep -q . && logged coturn/log
 # stun BOX ADDRESS: what RFC 5780's tests say of the NAT, one line for mapping, one for filtering
 stun()
 {
-	at "$1" timeout 30 turnutils_natdiscovery -m -f -p 3478 -L "$2" $A1 2>&1 |
+	at "$1" timeout $((30 * SLOW)) turnutils_natdiscovery -m -f -p 3478 -L "$2" $A1 2>&1 |
 		grep -E '^NAT with|Mapping!|Filtering!|No NAT' | sed 's/[!.]*$//'
 }

@@ -14,11 +14,12 @@
 
 A UDP server answers "seen" (and anything else) with "IP PORT" of the sender, "via IP PORT" by
 the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT", "big SIZE" with SIZE
-bytes. -b binds the local port.
+bytes. -b binds the local port. EINAT_TEST_SLOW makes limits longer and streams thinner.
 """
 import argparse
 import errno
 import json
+import os
 import select
 import signal
 import socket
@@ -26,6 +27,8 @@ import sys
 import time
 
 PORTS = (7000, 7001)
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond net.core.rmem_max
+SLOW = int(os.environ.get("EINAT_TEST_SLOW", 1))
 IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 11, 10, 2  # linux/in.h
 
 
@@ -40,7 +43,7 @@ def show(peer):
 
 def udp_socket(port, host=""):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
     s.bind((host, port))
     return s
 
@@ -122,7 +125,7 @@ def cmd_serve(a):
     serve_sockets(udp, listeners)
 
 
-def ask(s, peer, text="seen", limit=1.0, tries=3):
+def ask(s, peer, text="seen", limit=1.0 * SLOW, tries=3):
     """Sends @text until something answers from @peer; the answer's words or None."""
     for _ in range(tries):
         s.sendto(text.encode(), peer)
@@ -200,7 +203,7 @@ def cmd_hold(a):
 
 def cmd_tcphold(a):
     listener = tcp_socket(a.bind)
-    words, keep = tcp_seen(listener.getsockname()[1], a.args[0], 3)
+    words, keep = tcp_seen(listener.getsockname()[1], a.args[0], 3 * SLOW)
     print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
     if not words:
         return 1
@@ -255,7 +258,7 @@ def cmd_stream(a):
         if time.monotonic() >= due:
             s.sendto(b"n %d" % sent, peer)
             sent += 1
-    end = time.monotonic() + 2
+    end = time.monotonic() + 2 * SLOW
     while len(got) < sent and time.monotonic() < end:
         drain(0.05)
     lost = sorted(set(range(sent)) - got)
@@ -278,6 +281,8 @@ def main():
     p.add_argument("--size", type=int, default=0, help="send: pad to so many bytes")
     p.add_argument("args", nargs="*")
     a = p.parse_intermixed_args()
+    a.limit *= SLOW
+    a.rate /= SLOW
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.exit(globals()["cmd_" + a.command](a))
 

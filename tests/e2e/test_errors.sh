@@ -11,7 +11,7 @@ usage()
 {
 	local name=$1 pattern=$2
 	shift 2
-	at router timeout 10 "$EINAT" "$@" >"$T/out" 2>"$T/err" </dev/null
+	at router timeout $((10 * SLOW)) "$EINAT" "$@" >"$T/out" 2>"$T/err" </dev/null
 	check_eq "$name: exit status 64" $? 64
 	check_match "$name: names the culprit" "$(cat "$T/err")" "$pattern"
 	check_eq "$name: one line" "$(wc -l <"$T/err")" 1
@@ -58,7 +58,7 @@ failure()
 {
 	local name=$1 pattern=$2 status
 	shift 2
-	at router timeout 15 "$@" >"$T/out" 2>"$T/err" </dev/null
+	at router timeout $((15 * SLOW)) "$@" >"$T/out" 2>"$T/err" </dev/null
 	status=$?
 	check_num "$name: exit status ($status)" $status -gt 0
 	check_not "$name: ends by itself" test $status -ge 124

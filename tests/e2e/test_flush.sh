@@ -16,7 +16,7 @@ for round in 1 2 3; do
 	at router nft flush ruleset
 	begin=${EPOCHREALTIME/./}
 	check "flush $round: the table is back" wait_for 2 table_back
-	check_num "flush $round: within 300 ms" $(((${EPOCHREALTIME/./} - begin) / 1000)) -le 300
+	check_num "flush $round: within $((300 * SLOW)) ms" $(((${EPOCHREALTIME/./} - begin) / 1000)) -le $((300 * SLOW))
 done
 check "a reload that flushes and restores in one go" at router nft -f - <<END
 flush ruleset
@@ -32,7 +32,7 @@ tcp_seen h1 26000 $A1:7000 >/dev/null
 check_eq "tcp is masqueraded" "$(conntrack_of tcp 192.168.1.2:26000)" masquerade
 
 result=$(stream_end running "$running")
-check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 100
+check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt $((100 / SLOW))
 check_eq "stream: lost" "$(json "d['lost']" <<<"$result")" 0
 check_eq "stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 check_eq "no packet left with a private source" "$(leaks)" 0

@@ -16,7 +16,7 @@ fails()
 	shift 2
 	port=$((port + 1))
 	snapshot before
-	at router timeout 20 "$@" >"$T/einat" 2>&1
+	at router timeout $((20 * SLOW)) "$@" >"$T/einat" 2>&1
 	status=$?
 	check_num "$name: exit status ($status)" $status -gt 0
 	check_not "$name: ends by itself" test $status -ge 124
@@ -43,7 +43,7 @@ fails "without CAP_NET_ADMIN" "CAP_NET_ADMIN\|root" setpriv \
 must_start "${args[@]}"
 cp "$T/einat" "$T/einat.first"
 e=$(seen h1 26001 $A1:7000)
-at router timeout 20 "$EINAT" run -i wan "${args[@]}" >"$T/second" 2>&1
+at router timeout $((20 * SLOW)) "$EINAT" run -i wan "${args[@]}" >"$T/second" 2>&1
 check_num "a second einat is refused" $? -gt 0
 check_match "and names the first" "$(cat "$T/second")" "$EINAT_PID"
 check_eq "which goes on" "$(seen h1 26001 $A2:7000)" "$e"
@@ -72,7 +72,7 @@ remade() { [ "$(einat status --json | json "d['interfaces'][0]['claim']")" = act
 check "wan made again: the slice is back" wait_for 5 remade
 check_match "the others are online" "$(tcp_seen h1 26004 $A1:7000)" "^$EXT:"
 result=$(stream_end streamed "$streamed")
-check_num "traffic went on all the while" "$(json "d['sent']" <<<"$result")" -gt 300
+check_num "traffic went on all the while" "$(json "d['sent']" <<<"$result")" -gt $((300 / SLOW))
 check_eq "no packet left with a private source" "$(leaks)" 0
 
 # ---- the same while einat does not look, as in the moment before it is told
@@ -89,7 +89,7 @@ check_eq "wan made again, einat asleep: a flow claimed before does not leave un-
 kill -CONT "$EINAT_PID"
 check "einat awake: the slice is back" wait_for 5 fresh_translated
 result=$(stream_end streamed "$streamed")
-check_num "einat awake: the old flow goes on" "$(json "d['sent'] - d['lost']" <<<"$result")" -gt 100
+check_num "einat awake: the old flow goes on" "$(json "d['sent'] - d['lost']" <<<"$result")" -gt $((100 / SLOW))
 check_eq "no packet left with a private source" "$(leaks)" 0
 
 # ---- the address changes
@@ -104,7 +104,7 @@ check "the new address is used" wait_for 5 new_seen
 result=$(stream_end streamed "$streamed")
 after=$(json "int(1000 * (min([t for e, t in d['first'].items() if e.startswith('203.0.113.3:2')],
 	default=1e12) - $t0))" <<<"$result")
-check_num "by a running stream within 200 ms (${after} ms)" "$after" -le 200
+check_num "by a running stream within $((200 * SLOW)) ms (${after} ms)" "$after" -le $((200 * SLOW))
 check_not "old bindings are gone" grep -q "$EXT:" <<<"$(bindings)"
 check_match "status shows the new address" "$(einat status --json |
 	json "d['interfaces'][0]['external']")" "^\['203.0.113.3'\]$"

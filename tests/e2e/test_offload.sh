@@ -37,7 +37,7 @@ runs()
 {
 	local name=$1
 	shift
-	at h1 timeout 20 iperf3 -c $A1 -J "$@" >"$T/json"
+	at h1 timeout $((20 * SLOW)) iperf3 -c $A1 -J "$@" >"$T/json"
 	check_match "$name: data flowed" "$(json "d.get('error') or d['end'].get('sum_received',
 		d['end'].get('sum'))['bytes'] > 500000" <"$T/json")" True
 }

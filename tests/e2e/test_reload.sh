@@ -72,7 +72,7 @@ check "a file with an error is refused" wait_for 5 logged einat "the old configu
 check_eq "and the old one serves" "$(tcp_seen h1 30011 $A1:7000)" "$EXT:30011"
 
 result=$(stream_end running "$running")
-check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 300
+check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt $((300 / SLOW))
 check_eq "stream: lost" "$(json "d['lost']" <<<"$result")" 0
 check_eq "stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 finish "$held"

@@ -46,7 +46,7 @@ done
 for step in load attach nft hairpin; do
 	kill -KILL "$EINAT_PID"
 	wait "$EINAT_PID" 2>/dev/null
-	at router env EINAT_FAIL_AT=$step timeout 20 "$EINAT" run -i wan "${args[@]}" >"$T/einat" 2>&1
+	at router env EINAT_FAIL_AT=$step timeout $((20 * SLOW)) "$EINAT" run -i wan "${args[@]}" >"$T/einat" 2>&1
 	check_num "step $step fails at the take-over: exit status" $? -gt 0
 	check_eq "step $step fails at the take-over: bindings serve" "$(send far 7777 "$to")" "$FAR 7777"
 	check_match "step $step fails at the take-over: h1 is online" \
@@ -58,7 +58,7 @@ for step in load attach nft hairpin; do
 done
 for name in first second; do
 	result=$(stream_end $name "${!name}")
-	check_num "$name stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt 1000
+	check_num "$name stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt $((1000 / SLOW))
 	check_eq "$name stream: lost" "$(json "d['lost']" <<<"$result")" 0
 	check_eq "$name stream: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 done
