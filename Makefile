@@ -7,7 +7,9 @@ BPFTOOL	?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 B	?= build
 PREFIX	?= /usr/local
 CFLAGS	?= -O2 -g
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+# clang does not print it
+MULTIARCH := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(notdir \
+	$(patsubst %/asm,%,$(firstword $(wildcard /usr/include/*-linux-gnu*/asm)))))
 LIBS	:= libbpf libelf libnftnl libmnl jansson libconfig
 TEST_LIBS := libnetfilter_conntrack cmocka
 
@@ -88,6 +90,12 @@ demo: deps  ## install what is missing, build, show the main job in a lab of nam
 	$(Q)$(MAKE) --no-print-directory $(B)/einat
 	$(Q)scripts/demo
 
+test-kernels:  ## the tests on Debian's kernels in qemu (KERNELS="5.10 6.1 6.12", TESTS=pattern)
+	$(Q)scripts/install-deps --kernels
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/kernels/run
+.PHONY: test-kernels
+
 lint:  ## formatting and clang-tidy-free checks: clang-format, both compilers
 	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	$(Q)$(MAKE) --no-print-directory B=$(B)/clang CC=$(CLANG) tests
@@ -118,6 +126,6 @@ uninstall:  ## remove what install put there
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/einat@.service
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 -include $(OBJ:.o=.d) $(TEST_BIN:=.d) $(wildcard $(B)/bpf/*.d)
