@@ -189,6 +189,13 @@ void instance_resume(struct instance *inst)
 	suspend_all(inst, false);
 }
 
+static int write_unclaimed(struct plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < plan->nft.n_slices; i++)
+		plan->nft.slices[i].protos = 0;
+	return nft_table_apply(&plan->nft, err);
+}
+
 /* The data plane comes first: nothing is claimed before it works. */
 static int start_engine(struct instance *inst, struct err *err)
 {
@@ -201,6 +208,9 @@ static int start_engine(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = engine_open(&inst->link, plan, inst->conf->pin_dir, inst->cif->attach, &e,
 				  err);
+	/* an earlier einat's table must not claim what the data plane takes no more */
+	if (!ret && !inst->plan && engine_takes_over(e) && engine_differs(e, plan))
+		ret = write_unclaimed(plan, err);
 	if (!ret)
 		ret = engine_configure(e, plan, &inst->link, err);
 	if (!ret)
@@ -427,7 +437,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
 	}
 	ret = link_read(cif->name, &inst->link, err);
-	if (!ret && !inst->link.ifindex)
+	if (!ret && !inst->link.ifindex && conf->n_ifs == 1)
 		ret = err_set(err, ENODEV,
 			      "there is no interface \"%s\" (ip link shows those there "
 			      "are); nothing was changed",

@@ -108,6 +108,7 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 	}
 	/* the new address first: reading a large conntrack takes longer than may pass */
 	inst->ct_lost = true;
+	inst->link_tick = inst->ticks;
 	try_apply(inst, "a change of the link");
 }
 
@@ -292,7 +293,9 @@ void instance_tick(struct instance *inst)
 	/* iptables-legacy announces nothing */
 	else if (inst->ticks % (10 * second) == 0 && observe_legacy())
 		reread_rules(inst);
-	if (inst->ct_lost || inst->ticks % (60 * second) == 0)
+	/* an address comes as several events: not between them */
+	if ((inst->ct_lost && inst->ticks - inst->link_tick >= second) ||
+	    inst->ticks % (60 * second) == 0)
 		resync_flows(inst);
 	if (inst->ticks % (2 * second) == 0 && observe_sockets(&inst->link, inst->owners, &err))
 		log_error("%s: %s", inst->cif->name, err.text);

@@ -25,7 +25,7 @@ struct instance {
 	unsigned rules_quiet; /* ticks since the last event */
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
-	unsigned ticks;
+	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told;
 };
