@@ -31,6 +31,20 @@ check_eq "a new flow is claimed and translated" "$e" "$EXT:25101 $EXT:25101"
 tcp_seen h1 26000 $A1:7000 >/dev/null
 check_eq "tcp is masqueraded" "$(conntrack_of tcp 192.168.1.2:26000)" masquerade
 
+# not the table, but what is in it
+claims() { at router nft list chain inet einat_wan claim | grep -q 'claim of slice 0'; }
+at router nft flush table inet einat_wan
+check "a table that was emptied is filled again" wait_for 3 claims
+at router nft flush chain inet einat_wan claim
+check "so is a chain" wait_for 3 claims
+# whoever read the log has ended
+kill -PIPE "$EINAT_PID"
+at router nft flush ruleset
+check "einat outlives the reader of its log, and mends" wait_for 3 table_back
+at router nft -f - <<END
+$(sed '/^table inet einat_wan {/,/^}/d' "$T/rules.before")
+END
+
 result=$(stream_end running "$running")
 check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt $((100 / SLOW))
 check_eq "stream: lost" "$(json "d['lost']" <<<"$result")" 0

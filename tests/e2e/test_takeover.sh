@@ -100,6 +100,18 @@ check_eq "fewer protocols: new tcp is masqueraded" "$(conntrack_of tcp 192.168.1
 result=$(stream_end moved "$moved")
 check_eq "a stream over both: lost" "$(json "d['lost']" <<<"$result")" 0
 check_eq "a stream over both: external endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+# a narrower one that fails half-way: the old claim must not outlive what served it
+for step in attach nft; do
+	must_start --proto udp,tcp
+	kill -KILL "$EINAT_PID"
+	wait "$EINAT_PID" 2>/dev/null
+	at router env EINAT_FAIL_AT=$step timeout 20 "$EINAT" run -i wan --proto udp >"$T/einat" 2>&1
+	check_match "narrower, fails at $step: tcp is online" "$(tcp_seen h1 28001 $A1:7000)" "^$EXT:"
+	check_match "narrower, fails at $step: udp too" "$(seen h1 28002 $A1:7000)" "^$EXT:"
+	check_eq "narrower, fails at $step: no packet left with a private source" "$(leaks)" 0
+	einat stop -i wan --purge
+done
+must_start --proto udp
 finish "$held"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat

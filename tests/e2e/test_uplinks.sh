@@ -17,7 +17,6 @@ interfaces = (
 	{ interface = "wan2"; hairpin-if = "lan"; slices = ( { proto = "udp,tcp"; ports = "30000-34999"; } ); }
 );
 END
-snapshot before
 start einat router "$EINAT" run --config "$T/einat.conf"
 EINAT_PID=$PID
 both_ready() { logged einat "wan: ready" && logged einat "wan2: ready"; }
@@ -48,8 +47,23 @@ kill -HUP "$EINAT_PID"
 wan2_again() { [ "$(einat status -i wan2 --json | json "d['interfaces'][0]['claim']")" = active ]; }
 check "SIGHUP starts it again, as the file says" wait_for 5 wan2_again
 check_eq "through wan2 again" "$(seen h1 32021 $FAR:7000)" "$EXT2:32021"
+# restarted while one of them is away, as during an upgrade with one line down
+hold kept h1 22030 $A1:7000
+kill -USR2 "$EINAT_PID"
+wait_for 5 gone "$EINAT_PID"
+at router ip link del wan2
+start einat router "$EINAT" run --config "$T/einat.conf"
+EINAT_PID=$PID
+check "starts without wan2" wait_for 10 logged einat "wan: ready"
+check "and says that it waits for it" logged einat "wan2: there is no such interface yet"
+check_eq "wan's bindings are kept" "$(binding_of udp 192.168.1.2:22030)" "$EXT:22030"
+wire router wan2 isp home2
+at router ip addr add $EXT2/24 dev wan2
+at isp ip addr add 192.0.2.1/24 dev home2
+at router ip route add 198.51.100.0/24 via 192.0.2.1
+check "wan2 is served once it is there" wait_for 5 wan2_again
+check_eq "through wan2 again" "$(seen h1 32031 $FAR:7000)" "$EXT2:32031"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
-snapshot after
-check "all is as before" same before after
+check_not "nothing is left" has_traces
 finish_tests
