@@ -68,7 +68,7 @@ const struct opt options[] = {
 
 	{ "config", 0, "FILE", "read interfaces and slices from a file", NULL,
 	  C_ALL, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_config },
-	{ "pin", 0, "DIR", "where maps and links are pinned", PIN_DEFAULT_DIR,
+	{ "pin", 0, "DIR", "where the links of the programs are pinned", PIN_DEFAULT_DIR,
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_pin },
 	{ "log-level", 0, "error|warn|info|debug", "how much is logged", "info",
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_log_level },
