@@ -74,10 +74,54 @@ static int scan_string(struct scan *s, struct text_pos start, struct err *err)
 
 static bool is_word(char c)
 {
-	return isalnum((unsigned char)c) || strchr("_*.+-", c);
+	return c && (isalnum((unsigned char)c) || strchr("_*.+-", c));
 }
 
 /* The next token; a length of 0 at the end of the text. */
+static void skip_digits(struct scan *s)
+{
+	while (s->at < s->end && isdigit((unsigned char)*s->at))
+		s->at++;
+}
+
+/* Exactly as far as libconfig's lexer takes it: in "1proto" a name follows without a blank. */
+static void scan_number(struct scan *s)
+{
+	const char *exp;
+
+	if (s->end - s->at > 2 && s->at[0] == '0' && strchr("xX", s->at[1]) &&
+	    isxdigit((unsigned char)s->at[2])) {
+		for (s->at += 2; s->at < s->end && isxdigit((unsigned char)*s->at);)
+			s->at++;
+	} else {
+		if (strchr("+-", *s->at))
+			s->at++;
+		skip_digits(s);
+		if (s->at < s->end && *s->at == '.') {
+			s->at++;
+			skip_digits(s);
+		}
+		exp = s->at;
+		if (s->at < s->end && strchr("eE", *s->at)) {
+			s->at++;
+			if (s->at < s->end && strchr("+-", *s->at))
+				s->at++;
+			if (s->at < s->end && isdigit((unsigned char)*s->at))
+				skip_digits(s);
+			else
+				s->at = exp;
+		}
+	}
+	for (int l = 0; l < 2 && s->at < s->end && *s->at == 'L'; l++)
+		s->at++;
+}
+
+static void scan_name(struct scan *s)
+{
+	while (s->at < s->end && (isalnum((unsigned char)*s->at) || strchr("_*-", *s->at)))
+		s->at++;
+}
+
 static int next_token(struct scan *s, struct text_token *ret_token, struct err *err)
 {
 	struct text_token t;
@@ -90,8 +134,11 @@ static int next_token(struct scan *s, struct text_token *ret_token, struct err *
 		ret = scan_string(s, t.pos, err);
 		if (ret)
 			return ret;
+	} else if (s->at < s->end && (isalpha((unsigned char)*s->at) || *s->at == '*')) {
+		scan_name(s);
 	} else if (s->at < s->end && is_word(*s->at)) {
-		while (s->at < s->end && is_word(*s->at))
+		scan_number(s);
+		if (s->at == t.at)
 			s->at++;
 	} else if (s->at < s->end) {
 		s->at++;
@@ -251,11 +298,28 @@ static const char *hint_for(const char *libconfig_text)
 	return "values other than plain numbers need quotes, lists are [ \"a\", \"b\" ]";
 }
 
+/* What a reader takes for one word, 20000-29999 say, though libconfig sees two tokens in it. */
+static struct text_token whole_word(const struct config_text *t, size_t i)
+{
+	struct text_token tok = t->tokens[i];
+	const char *end = tok.at + tok.len;
+
+	if (!is_word(*tok.at))
+		return tok;
+	while (i && t->tokens[i - 1].at + t->tokens[i - 1].len == tok.at &&
+	       is_word(*t->tokens[i - 1].at))
+		tok = t->tokens[--i];
+	while (is_word(*end))
+		end++;
+	tok.len = (size_t)(end - tok.at);
+	return tok;
+}
+
 int config_text_syntax(const struct config_text *t, const config_t *cfg, const char *text,
 		       struct err *err)
 {
 	unsigned line = (unsigned)config_error_line(cfg);
-	const struct text_token *tok;
+	struct text_token tok;
 	size_t lo = 0, hi = t->n_tokens;
 
 	/* the first token that libconfig refuses: what is refused stays so with more text */
@@ -273,8 +337,8 @@ int config_text_syntax(const struct config_text *t, const config_t *cfg, const c
 			"%s:%u:1: the file ends too early; something opened by ( [ or { is not "
 			"closed, or a value is missing",
 			t->name, line);
-	tok = &t->tokens[lo];
-	return err_set(err, EINVAL, "%s:%u:%u: %s at '%.*s'; %s", t->name, tok->pos.line,
-		       tok->pos.column, config_error_text(cfg), tok->len > 40 ? 40 : (int)tok->len,
-		       tok->at, hint_for(config_error_text(cfg)));
+	tok = whole_word(t, lo);
+	return err_set(err, EINVAL, "%s:%u:%u: %s at '%.*s'; %s", t->name, tok.pos.line,
+		       tok.pos.column, config_error_text(cfg), tok.len > 40 ? 40 : (int)tok.len,
+		       tok.at, hint_for(config_error_text(cfg)));
 }
