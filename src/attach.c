@@ -204,6 +204,10 @@ static int clsact_add(int ifindex, bool *ret_made, struct err *err)
 	if (has)
 		return 0;
 	ret = bpf_tc_hook_create(&hook);
+	if (ret == -ENOENT)
+		return err_set(err, EOPNOTSUPP,
+			       "the kernel lacks the clsact qdisc (CONFIG_NET_SCH_INGRESS, module "
+			       "sch_ingress), needed where TCX (kernel 6.6) is not used");
 	if (ret)
 		return err_sys(err, -ret, "cannot add a clsact qdisc");
 	*ret_made = true;
@@ -232,6 +236,10 @@ static int clsact_attach_one(int ifindex, enum bpf_tc_attach_point point, int fd
 	if (ret == -EEXIST)
 		return err_set(err, EEXIST, "another TC filter holds priority %d handle %d on %s",
 			       TC_PRIO, TC_HANDLE, point == BPF_TC_INGRESS ? "ingress" : "egress");
+	if (ret == -ENOENT && !replace)
+		return err_set(err, EOPNOTSUPP,
+			       "the kernel lacks BPF filters of TC (CONFIG_NET_CLS_BPF, module "
+			       "cls_bpf)");
 	if (ret)
 		return err_sys(err, -ret, "cannot attach by clsact on %s",
 			       point == BPF_TC_INGRESS ? "ingress" : "egress");
