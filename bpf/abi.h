@@ -63,10 +63,10 @@ struct einat_slot {
 	__u8 state; /* enum einat_slot_state; changed only under the slot's lock */
 	__u8 flags; /* SLOT_F_ */
 	__u16 seq; /* counts the uses of the slot: a reader compares it afterwards */
-	struct einat_addr addr; /* internal address */
+	__u32 last_out; /* last outbound packet; written at most once a second */
+	struct einat_addr addr; /* internal address; 8-byte aligned */
 	__be16 port; /* internal port */
 	__u16 gen; /* einat_ext.gen at creation: another value means absent */
-	__u32 last_out; /* last outbound packet; written at most once a second */
 	__u16 tcp_open; /* established TCP sessions of the binding */
 	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS), evicted ones too */
 };
@@ -105,7 +105,7 @@ struct einat_frag_key {
 	struct einat_addr saddr;
 	struct einat_addr daddr;
 	__be32 id;
-	__u8 proto; /* IPPROTO_ */
+	__u8 proto; /* IPPROTO_; 0 for IPv6, where it does not belong to the identification */
 	__u8 dir; /* enum einat_dir */
 	__u16 pad;
 };
@@ -233,7 +233,7 @@ enum einat_dir {
 	X(ICMP_ERROR, "icmp-error", 'T', "ICMP error about slice traffic, translated")             \
 	X(FRAGMENT, "fragment", 'T', "later fragment, translated")                                 \
 	X(NOT_IP, "not-ip", 'P', "neither IPv4 nor IPv6 (ARP and the like)")                       \
-	X(IPV6, "ipv6", 'P', "IPv6 is not translated")                                             \
+	X(IPV6, "ipv6", 'P', "IPv6: off, or link-local, multicast, ND")                            \
 	X(OTHER_PROTO, "other-protocol", 'P', "a protocol that einat does not translate")          \
 	X(EXTERNAL_SOURCE, "external-source", 'P', "from this host or already masqueraded")        \
 	X(NOT_IN_SLICE, "not-in-slice", 'P', "the slice does not take this flow")                  \

@@ -10,7 +10,7 @@ struct bind {
 	__u32 slot;
 	__u16 seq;
 	__u16 tcp_trans; /* it has a session in RST grace */
-	__be32 addr; /* outbound: external endpoint; inbound: internal endpoint */
+	union ip addr; /* outbound: external endpoint; inbound: internal endpoint */
 	__be16 port;
 	__u8 made; /* by this packet: new or revived */
 	__u8 pad;
@@ -32,15 +32,11 @@ enum found {
 	((__u64)(kind) << 56 | (__u64)(e) << 49 | (__u64)(trans) << 48 | (__u64)(seq) << 32 |      \
 	 (slot))
 
-static __always_inline struct einat_endpoint endpoint(__be32 addr, __be16 port, __u8 proto)
-{
-	return (struct einat_endpoint){ .addr = addr_from4(addr), .port = port, .proto = proto };
-}
-
 #define FIND_REFRESH (1u << 31) /* in port_proto: the packet keeps the binding alive */
 
 /*
  * endpoint_look() - the binding of an internal endpoint.
+ * @hi, @lo:    its address, see union ip
  * @port_proto: port (network byte order) << 8 | protocol | FIND_REFRESH
  *
  * What by_internal answers may be another endpoint's by now, since the kernel reuses the memory of
@@ -50,11 +46,12 @@ static __always_inline struct einat_endpoint endpoint(__be32 addr, __be16 port, 
  * (RFC 7857 section 2.2, RFC 5508 REQ-3), and with one write a second at most. A write that
  * races with the end of this use of the slot falls on a slot that was just filled or is free.
  */
-__noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u32 now)
+__noinline __u64 endpoint_look(__u32 active, __u64 hi, __u64 lo, __u32 port_proto, __u32 now)
 {
-	struct einat_endpoint ep = endpoint(addr, port_proto >> 8, port_proto);
+	union endpoint_key key = endpoint_key(hi, lo, port_proto >> 8, port_proto);
 	const struct einat_cfg *c = cfg_get(active);
-	__u32 *n = bpf_map_lookup_elem(&by_internal, &ep);
+	__u32 *n = bpf_map_lookup_elem(&by_internal, &key);
+	__u8 proto = port_proto;
 	struct einat_slot *s;
 	bool match, absent;
 	__u32 slot;
@@ -70,9 +67,10 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 	seq = READ_ONCE(s->seq);
 	if (READ_ONCE(s->state) != SLOT_LIVE)
 		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
-	i = ext_of(c, active, slot / EINAT_PORTS, ep.proto);
-	match = s->addr.w[3] == addr && s->port == ep.port;
-	absent = i < 0 || slot_absent(s, c, ext_get(c, i)->gen, ep.proto, now);
+	i = ext_of(c, active, slot / EINAT_PORTS, proto);
+	match = ip_of(&s->addr)->d[1] == lo && ip_of(&s->addr)->d[0] == hi &&
+		s->port == (__be16)(port_proto >> 8);
+	absent = i < 0 || slot_absent(s, c, ext_get(c, i)->gen, proto, now);
 	if (!match || READ_ONCE(s->seq) != seq || READ_ONCE(s->state) != SLOT_LIVE)
 		return FOUND_WORD(FOUND_BUSY, 0, 0, 0, 0);
 	if (absent)
@@ -83,13 +81,13 @@ __noinline __u64 endpoint_look(__u32 active, __be32 addr, __u32 port_proto, __u3
 }
 
 /* As endpoint_look(); waits a little for a CPU that is making or freeing the binding. */
-__noinline __u64 endpoint_wait(__u32 active, __be32 addr, __u32 port_proto, __u32 now)
+__noinline __u64 endpoint_wait(__u32 active, __u64 hi, __u64 lo, __u32 port_proto, __u32 now)
 {
 	__u64 r = 0;
 	int i;
 
 	for (i = 0; i < FIND_TRIES; i++) {
-		r = endpoint_look(active, addr, port_proto, now);
+		r = endpoint_look(active, hi, lo, port_proto, now);
 		if (r >> 56 != FOUND_BUSY)
 			break;
 	}
@@ -99,21 +97,21 @@ __noinline __u64 endpoint_wait(__u32 active, __be32 addr, __u32 port_proto, __u3
 /* External endpoint of the slot, which is of address @e. */
 static __always_inline void bind_external(struct bind *b, const struct einat_cfg *c, __u32 e)
 {
-	b->addr = ext_get(c, e)->addr.w[3];
+	b->addr = *ip_of(&ext_get(c, e)->addr);
 	b->port = bpf_htons(b->slot % EINAT_PORTS);
 }
 
 /** binding_of_internal() - the live binding of an internal endpoint, outbound. */
 static __always_inline enum found binding_of_internal(const struct pkt *p,
-						      const struct einat_cfg *c, __be32 addr,
-						      __be16 port, __u8 proto, __u32 refresh,
-						      struct bind *b)
+						      const struct einat_cfg *c,
+						      const union ip *addr, __be16 port, __u8 proto,
+						      __u32 refresh, struct bind *b)
 {
 	__u32 port_proto = (__u32)port << 8 | proto | refresh;
-	__u64 r = endpoint_look(p->active, addr, port_proto, p->now);
+	__u64 r = endpoint_look(p->active, addr->d[0], addr->d[1], port_proto, p->now);
 
 	if (r >> 56 == FOUND_BUSY)
-		r = endpoint_wait(p->active, addr, port_proto, p->now);
+		r = endpoint_wait(p->active, addr->d[0], addr->d[1], port_proto, p->now);
 	b->slot = r;
 	b->seq = r >> 32;
 	b->tcp_trans = r >> 48 & 1;
@@ -142,7 +140,8 @@ static __always_inline bool binding_of_external(const struct pkt *p, const struc
 	if (READ_ONCE(s->state) != SLOT_LIVE)
 		return false;
 	absent = slot_absent(s, c, ext_get(c, e)->gen, proto, p->now);
-	b->addr = READ_ONCE(s->addr.w[3]);
+	b->addr.d[0] = READ_ONCE(ip_of(&s->addr)->d[0]);
+	b->addr.d[1] = READ_ONCE(ip_of(&s->addr)->d[1]);
 	b->port = READ_ONCE(s->port);
 	b->tcp_trans = !!READ_ONCE(s->tcp_trans);
 	return !absent && READ_ONCE(s->seq) == b->seq && READ_ONCE(s->state) == SLOT_LIVE;
@@ -151,19 +150,31 @@ static __always_inline bool binding_of_external(const struct pkt *p, const struc
 /*
  * Would a local socket get what comes from the packet's destination to the external endpoint?
  * The kernel's look-up knows wildcard, bound-to-device and dual-stack sockets.
+ * Out of line, since the search for a port needs the stack too.
  */
-static __always_inline bool socket_holds(struct __sk_buff *skb, const struct pkt *p, __be32 addr,
-					 __be16 port)
+static __noinline bool socket_holds(struct __sk_buff *skb, const struct pkt *p,
+				    const struct bind *b)
 {
-	struct bpf_sock_tuple t = {
-		.ipv4 = { .saddr = p->daddr, .daddr = addr, .sport = p->dport, .dport = port },
-	};
+	struct bpf_sock_tuple t = {};
+	__u32 len = sizeof(t.ipv4);
 	struct bpf_sock *sk;
 
+	if (is6(p)) {
+		len = sizeof(t.ipv6);
+		__builtin_memcpy(t.ipv6.saddr, &p->daddr, sizeof(t.ipv6.saddr));
+		__builtin_memcpy(t.ipv6.daddr, &b->addr, sizeof(t.ipv6.daddr));
+		t.ipv6.sport = p->dport;
+		t.ipv6.dport = b->port;
+	} else {
+		t.ipv4.saddr = p->daddr.w[3];
+		t.ipv4.daddr = b->addr.w[3];
+		t.ipv4.sport = p->dport;
+		t.ipv4.dport = b->port;
+	}
 	if (p->proto == EINAT_PROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_sk_lookup_udp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
 	else if (p->proto == EINAT_PROTO_TCP)
-		sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_skc_lookup_tcp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
 	else
 		return false;
 	if (!sk)
@@ -177,7 +188,7 @@ static __always_inline bool socket_holds(struct __sk_buff *skb, const struct pkt
 static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *p,
 				       const struct einat_cfg *c, __u32 slice, struct bind *b)
 {
-	int e = ext_choose(p->active, p->saddr, p->proto);
+	int e = ext_choose(p->active, p->saddr.d[0], p->saddr.d[1], p->proto);
 	__u32 start = bpf_get_prandom_u32() | 0x10000;
 	int i, slot, seq;
 	__u32 where;
@@ -194,7 +205,7 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 			return REASON_FULL;
 		b->slot = slot;
 		bind_external(b, c, e);
-		if (!socket_holds(skb, p, b->addr, b->port))
+		if (!socket_holds(skb, p, b))
 			break;
 		slot_release(slot);
 		start = (__u16)(slot + 1);
@@ -203,8 +214,8 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 		return REASON_FULL;
 	if (b->port == p->sport)
 		count(COUNT_PORT_KEPT);
-	seq = slot_publish(slot, p->saddr, (__u32)p->sport << 16 | ext_get(c, e)->gen, p->now,
-			   p->proto);
+	seq = slot_publish(slot, p->saddr.d[0], p->saddr.d[1],
+			   SLOT_WORD(0, p->proto, p->sport, ext_get(c, e)->gen), p->now);
 	b->seq = seq;
 	b->made = 1;
 	if (seq >= 0)
@@ -238,7 +249,7 @@ static __always_inline bool binding_revive(struct __sk_buff *skb, const struct p
 	if (e < 0)
 		return false;
 	bind_external(b, c, e);
-	if (socket_holds(skb, p, b->addr, b->port))
+	if (socket_holds(skb, p, b))
 		return false;
 	seq = slot_revive(b->slot, b->seq, p->now);
 	b->seq = seq;
@@ -257,7 +268,7 @@ static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
 	int i, ret;
 
 	for (i = 0; i < MAKE_TRIES; i++) {
-		f = binding_of_internal(p, c, p->saddr, p->sport, p->proto, FIND_REFRESH, b);
+		f = binding_of_internal(p, c, &p->saddr, p->sport, p->proto, FIND_REFRESH, b);
 		if (f == FOUND)
 			return GO_ON;
 		if (f == FOUND_BUSY)
@@ -286,7 +297,7 @@ static __always_inline int binding_out(struct __sk_buff *skb, const struct pkt *
 	bool rst = p->proto == EINAT_PROTO_TCP && p->tcp_flags & TCP_F_RST;
 	int slice;
 
-	if (binding_of_internal(p, c, p->saddr, p->sport, p->proto, rst ? 0 : FIND_REFRESH, b) ==
+	if (binding_of_internal(p, c, &p->saddr, p->sport, p->proto, rst ? 0 : FIND_REFRESH, b) ==
 	    FOUND)
 		return GO_ON;
 	slice = classify(skb, p, own);

@@ -12,18 +12,20 @@
  * one without BTF of its own not even that.
  */
 
-/** ext_find() - index into cfg.ext of the external address @addr, or -1. */
-__noinline int ext_find(__u32 active, __be32 addr)
+/** ext_find() - index into cfg.ext of the external address @hi:@lo (union ip), or -1. */
+__noinline int ext_find(__u32 active, __u64 hi, __u64 lo)
 {
 	const struct einat_cfg *c = cfg_get(active);
 	__u32 i;
 
 	if (!c)
 		return -1;
-	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++)
-		if (c->ext[i].addr.w[3] == addr && c->ext[i].gen &&
-		    c->ext[i].addr.w[2] == bpf_htonl(0xffff))
+	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++) {
+		const union ip *addr = ip_of(&c->ext[i].addr);
+
+		if (addr->d[1] == lo && addr->d[0] == hi && c->ext[i].gen)
 			return i;
+	}
 	return -1;
 }
 
@@ -70,36 +72,41 @@ __noinline int ext_of_plane(__u32 active, __u32 plane)
 }
 
 /*
- * ext_choose() - index of the external address for a new binding of @saddr, or -1. The same
- * internal host always gets the same one ("paired" pooling, RFC 4787 REQ-2) without any state.
+ * ext_choose() - index of the external address for a new binding of @hi:@lo, or -1: of the same
+ * family, and the same one for all that an internal host sends ("paired" pooling, RFC 4787 REQ-2)
+ * without any state: the highest of what the host's address gives with each index. So only the
+ * hosts of an address that is lost get another one.
  */
-__noinline int ext_choose(__u32 active, __be32 saddr, __u32 proto)
+__noinline int ext_choose(__u32 active, __u64 hi, __u64 lo, __u32 proto)
 {
 	const struct einat_cfg *c = cfg_get(active);
-	__u32 i, n, hash = bpf_ntohl(saddr) * 0x9e3779b1u >> 16;
+	union ip addr = ip_from(hi, lo);
+	__u64 hash = (hi ^ lo ^ lo >> 32) * 0x9e3779b97f4a7c15ull;
+	__u32 best = 0, i;
+	int found = -1;
 
 	if (!c)
 		return -1;
-	n = c->n_ext;
-	if (!n || n > EINAT_MAX_EXT)
-		return -1;
-	for (i = 0; i < EINAT_MAX_EXT; i++) {
-		__u32 e = (hash + i) % n;
+	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++) {
+		__u32 weight = (hash ^ hash >> 32 ^ i * 0x85ebca6bu) * 0x2c1b3c6du >> 8 | 1;
 
-		if (ext_get(c, e)->gen && ext_plane(c, e, proto) != EINAT_NO_PLANE)
-			return e;
+		if (weight > best && c->ext[i].gen && ext_plane(c, i, proto) != EINAT_NO_PLANE &&
+		    ip_is4(ip_of(&c->ext[i].addr)) == ip_is4(&addr)) {
+			best = weight;
+			found = i;
+		}
 	}
-	return -1;
+	return found;
 }
 
 /* As ext_find(), without a call for the usual single address. */
-static __always_inline int ext_index(const struct einat_cfg *c, __u32 active, __be32 addr)
+static __always_inline int ext_index(const struct einat_cfg *c, __u32 active, const union ip *addr)
 {
 	const struct einat_ext *first = &c->ext[0];
 
-	if (first->addr.w[3] == addr && first->gen && first->addr.w[2] == bpf_htonl(0xffff))
+	if (ip_equal(ip_of(&first->addr), addr) && first->gen)
 		return 0;
-	return c->n_ext > 1 ? ext_find(active, addr) : -1;
+	return c->n_ext > 1 ? ext_find(active, addr->d[0], addr->d[1]) : -1;
 }
 
 /* Index of the address whose @proto has @plane, or -1; without a call for the first address. */
@@ -113,17 +120,17 @@ static __always_inline int ext_of(const struct einat_cfg *c, __u32 active, __u32
 	return i < 0 ? -1 : (int)EXT_OF(i);
 }
 
-static __always_inline __u32 lpm_src(__be32 addr)
+static __always_inline __u32 lpm_src(const union ip *addr)
 {
-	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr_from4(addr) };
+	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr->a };
 	__u32 *mask = bpf_map_lookup_elem(&src, &key);
 
 	return mask ? *mask : 0;
 }
 
-static __always_inline __u32 lpm_exdst(__be32 addr)
+static __always_inline __u32 lpm_exdst(const union ip *addr)
 {
-	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr_from4(addr) };
+	struct einat_lpm_key key = { .prefixlen = 128, .addr = addr->a };
 	__u32 *mask = bpf_map_lookup_elem(&exdst, &key);
 
 	return mask ? *mask : 0;
@@ -152,25 +159,27 @@ __noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
  */
 static __noinline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
 {
-	__u32 mask = own ? ~0u : lpm_src(p->saddr);
+	__u32 mask = own ? ~0u : lpm_src(&p->saddr);
 
 	if (mask)
-		mask &= ~lpm_exdst(p->daddr);
+		mask &= ~lpm_exdst(&p->daddr);
 	return mask ? slice_choose(p->active, mask, p->proto, skb->mark) : -1;
 }
 
-/* RFC 1918 and RFC 6598. */
-static __always_inline bool addr_is_private(__be32 addr)
+/* RFC 1918 and RFC 6598; for IPv6 RFC 4193. */
+static __always_inline bool source_is_private(const struct pkt *p)
 {
-	__u32 a = bpf_ntohl(addr);
+	__u32 a = bpf_ntohl(p->saddr.w[3]);
 
+	if (is6(p))
+		return (p->saddr.w[0] & bpf_htonl(0xfe000000)) == bpf_htonl(0xfc000000);
 	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x191;
 }
 
 /* Pass for @reason, unless the strict guard holds back what has a private source. */
 static __always_inline int guard_strict(const struct pkt *p, const struct einat_cfg *c, int reason)
 {
-	return c->flags & CFG_F_GUARD_STRICT && addr_is_private(p->saddr) ? REASON_GUARD : reason;
+	return c->flags & CFG_F_GUARD_STRICT && source_is_private(p) ? REASON_GUARD : reason;
 }
 
 /* Outbound packet that no binding can serve: the slice's own never leave (leak guard). */
@@ -183,7 +192,7 @@ static __always_inline int guard_slice(struct __sk_buff *skb, const struct pkt *
 /* Outbound and malformed: the protocol may be unreadable, so any slice of the source counts. */
 static __noinline int guard_malformed(const struct pkt *p, const struct einat_cfg *c)
 {
-	if (ext_index(c, p->active, p->saddr) >= 0 || !lpm_src(p->saddr))
+	if (ext_index(c, p->active, &p->saddr) >= 0 || !lpm_src(&p->saddr))
 		return guard_strict(p, c, REASON_MALFORMED);
 	return REASON_MALFORMED_DROP;
 }

@@ -18,7 +18,6 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	const struct einat_cfg *c;
 	bool from_ext, to_ext;
 	struct bind b = {};
-	struct bind peer;
 	struct pkt p;
 	int reason, e;
 
@@ -32,10 +31,10 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 		return reason;
 
 	/* DHCP of this host, which has no address yet; a slice may well cover 0.0.0.0/0. */
-	if (!(p.saddr & bpf_htonl(0xff000000)))
+	if (!is6(&p) && !(p.saddr.w[3] & bpf_htonl(0xff000000)))
 		return REASON_EXTERNAL_SOURCE;
-	from_ext = ext_index(c, p.active, p.saddr) >= 0;
-	e = ext_index(c, p.active, p.daddr);
+	from_ext = ext_index(c, p.active, &p.saddr) >= 0;
+	e = ext_index(c, p.active, &p.daddr);
 	to_ext = e >= 0;
 	/* What came in here and would go out to ourselves goes round in circles. */
 	if (to_ext && skb->ingress_ifindex == skb->ifindex)
@@ -49,8 +48,8 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	if (p.kind == PKT_FRAGMENT)
 		return fragment_out(skb, &p, c, to_ext);
 	/* A query of ours to ourselves: its identifier is not a binding of the destination. */
-	if (to_ext && (p.proto == EINAT_PROTO_ICMP ||
-		       !binding_of_external(&p, c, e, p.proto, p.dport, &peer))) {
+	if (to_ext &&
+	    (p.proto == EINAT_PROTO_ICMP || !binding_of_external(&p, c, e, p.proto, p.dport, &b))) {
 		if (p.more)
 			fragment_note(&p, EINAT_OUT, FRAG_NO_SLOT, 0);
 		return REASON_HAIRPIN_LOCAL;
@@ -64,7 +63,7 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	tcp_track(&p, &b, EINAT_OUT);
 	if (p.more)
 		fragment_note(&p, EINAT_OUT, b.slot, b.seq);
-	if (rewrite_source(skb, &p, b.addr, b.port))
+	if (rewrite_source(skb, &p, &b.addr, b.port))
 		return REASON_REWRITE_FAILED;
 	return to_ext ? REASON_HAIRPIN : REASON_TRANSLATED;
 }
@@ -84,7 +83,7 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 	if (reason >= 0)
 		return reason;
 
-	e = ext_index(c, p.active, p.daddr);
+	e = ext_index(c, p.active, &p.daddr);
 	if (e < 0)
 		return REASON_OTHER_DEST;
 	if (p.kind == PKT_OTHER_PROTO)
@@ -100,7 +99,7 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 	tcp_track(&p, &b, EINAT_IN);
 	if (p.more)
 		fragment_note(&p, EINAT_IN, b.slot, b.seq);
-	if (rewrite_dest(skb, &p, b.addr, b.port))
+	if (rewrite_dest(skb, &p, &b.addr, b.port))
 		return REASON_REWRITE_FAILED;
 	mark_inbound(skb, c);
 	return REASON_TRANSLATED;

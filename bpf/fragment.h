@@ -18,8 +18,8 @@
 static __always_inline struct einat_frag_key fragment_key(const struct pkt *p, enum einat_dir dir)
 {
 	return (struct einat_frag_key){
-		.saddr = addr_from4(p->saddr),
-		.daddr = addr_from4(p->daddr),
+		.saddr = p->saddr.a,
+		.daddr = p->daddr.a,
 		.id = p->id,
 		.proto = p->ipproto,
 		.dir = dir,
@@ -69,11 +69,12 @@ static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
 	i = ext_of_plane(p->active, f.slot / EINAT_PORTS);
 	if (i < 0 || !fragment_slot(&f))
 		goto unknown;
-	if (rewrite_ip(skb, p, ext_get(c, EXT_OF(i))->addr.w[3], p->daddr))
+	if (rewrite_fragment(skb, p, IP_SOURCE, ip_of(&ext_get(c, EXT_OF(i))->addr)))
 		return REASON_REWRITE_FAILED;
 	return to_ext ? REASON_HAIRPIN : REASON_FRAGMENT;
 unknown:
-	if (classify(skb, p, false) >= 0)
+	/* behind the fragment header of IPv6 may come others, and then what is unknown here */
+	if (p->proto == EINAT_PROTO_COUNT ? lpm_src(&p->saddr) : classify(skb, p, false) >= 0)
 		return REASON_FRAG_GUARD;
 	return guard_strict(p, c, REASON_FRAG_UNKNOWN);
 }
@@ -90,7 +91,7 @@ static __noinline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
 	s = fragment_slot(&f);
 	if (!s)
 		return REASON_FRAG_UNKNOWN;
-	if (rewrite_ip(skb, p, p->saddr, s->addr.w[3]))
+	if (rewrite_fragment(skb, p, IP_DEST, ip_of(&s->addr)))
 		return REASON_REWRITE_FAILED;
 	mark_inbound(skb, c);
 	return REASON_FRAGMENT;

@@ -11,8 +11,10 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -23,6 +25,7 @@
 
 const volatile __u8 l2_len = ETH_HLEN; /* length of the link-layer header: 14, or 0 */
 const volatile __u8 have_coarse_clock = 0; /* the kernel has bpf_ktime_get_coarse_ns (5.11) */
+const volatile __u8 ipv6 = 0; /* NAT66 too; if 0 its code is dead and never verified */
 const volatile __u32 n_planes = 1; /* planes in "slots" and "used" */
 
 struct lock {
@@ -126,9 +129,59 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-static __always_inline struct einat_addr addr_from4(__be32 addr)
+/* An address as it is kept while a packet is worked on; d[] is what global functions take. */
+union ip {
+	struct einat_addr a;
+	__be32 w[4];
+	__u64 d[2];
+};
+
+/* The word of an IPv4 address that tells it from an IPv6 one. */
+#define IP4_WORD bpf_htonl(0xffff)
+
+static __always_inline union ip ip_from4(__be32 addr)
 {
-	return (struct einat_addr){ .w = { 0, 0, bpf_htonl(0xffff), addr } };
+	return (union ip){ .w = { 0, 0, IP4_WORD, addr } };
+}
+
+static __always_inline union ip ip_from(__u64 hi, __u64 lo)
+{
+	return (union ip){ .d = { hi, lo } };
+}
+
+/* An address in a map, where all are aligned to 8 bytes. */
+static __always_inline const union ip *ip_of(const struct einat_addr *a)
+{
+	return (const union ip *)a;
+}
+
+static __always_inline bool ip_is4(const union ip *ip)
+{
+	return !ip->d[0] && ip->w[2] == IP4_WORD;
+}
+
+static __always_inline bool ip_equal(const union ip *a, const union ip *b)
+{
+	return a->d[1] == b->d[1] && a->d[0] == b->d[0];
+}
+
+_Static_assert(offsetof(struct einat_slot, addr) % 8 == 0, "read as union ip");
+_Static_assert(offsetof(struct einat_cfg, ext) % 8 == 0, "read as union ip");
+_Static_assert(sizeof(struct einat_ext) % 8 == 0, "read as union ip");
+
+/* A key of by_internal on the stack. */
+union endpoint_key {
+	struct einat_endpoint ep;
+	__u64 d[3];
+};
+
+static __always_inline union endpoint_key endpoint_key(__u64 hi, __u64 lo, __be16 port, __u8 proto)
+{
+	union endpoint_key k = { .d = { hi, lo } };
+
+	k.ep.port = port;
+	k.ep.proto = proto;
+	return k;
 }
 
 static __always_inline const struct einat_cfg *cfg_get(__u32 active)

@@ -74,34 +74,33 @@ __noinline int slot_release(__u32 slot)
 	return 0;
 }
 
+/* What slot_publish() is told of a binding beside its address. */
+#define SLOT_WORD(flags, proto, port, gen)                                                         \
+	((__u64)(flags) << 40 | (__u64)(proto) << 32 | (__u32)(port) << 16 | (gen))
+
 /**
  * slot_publish() - a reserved slot becomes the binding of an internal endpoint, by its owner.
- * @port_gen:    internal port (network byte order) << 16 | generation
- * @flags_proto: SLOT_F_ << 8 | protocol
+ * @hi, @lo: internal address, see union ip
+ * @word:    SLOT_WORD: SLOT_F_, protocol, internal port (network byte order), generation
  * Returns the slot's seq; or -EEXIST (another CPU has just made a binding of the endpoint) or the
  * error of the map, and the slot is free again.
  */
-__noinline int slot_publish(__u32 slot, __be32 addr, __u32 port_gen, __u32 last_out,
-			    __u32 flags_proto)
+__noinline int slot_publish(__u32 slot, __u64 hi, __u64 lo, __u64 word, __u32 last_out)
 {
-	struct einat_endpoint ep = {
-		.addr = addr_from4(addr),
-		.port = port_gen >> 16,
-		.proto = flags_proto,
-	};
+	union endpoint_key key = endpoint_key(hi, lo, word >> 16, word >> 32);
 	struct slot_ref r;
 	int err, seq;
 
 	if (!slot_ref(slot, &r))
 		return -EINVAL;
-	r.s->addr = ep.addr;
-	r.s->port = ep.port;
-	r.s->gen = port_gen;
+	r.s->addr = key.ep.addr;
+	r.s->port = key.ep.port;
+	r.s->gen = word;
 	r.s->last_out = last_out;
-	r.s->flags = flags_proto >> 8;
+	r.s->flags = word >> 40;
 	r.s->tcp_open = 0;
 	r.s->tcp_trans = 0;
-	err = bpf_map_update_elem(&by_internal, &ep, &slot, BPF_NOEXIST);
+	err = bpf_map_update_elem(&by_internal, &key, &slot, BPF_NOEXIST);
 	if (err) {
 		slot_clear(&r);
 		return err;

@@ -33,10 +33,12 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 				     const struct einat_cfg *c)
 {
 	int i = ext_of_plane(p->active, w->first / EINAT_PORTS);
+	union ip addr = { .a = w->ep.addr };
 	__u32 *n, gen;
 	int seq;
 
-	if (i < 0 || PROTO_OF(i) != w->ep.proto || w->ep.addr.w[2] != bpf_htonl(0xffff))
+	if (i < 0 || PROTO_OF(i) != w->ep.proto ||
+	    ip_is4(&addr) != ip_is4(ip_of(&ext_get(c, EXT_OF(i))->addr)))
 		return -EINVAL;
 	gen = ext_get(c, EXT_OF(i))->gen;
 	if (!gen)
@@ -46,8 +48,9 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 		slot_expire(*n, plane_gen(p->active, *n / EINAT_PORTS), p->active, 0, p->now);
 	if (slot_take(w->first, p->active, p->now))
 		return -EEXIST;
-	seq = slot_publish(w->first, w->ep.addr.w[3], (__u32)w->ep.port << 16 | gen,
-			   p->now - w->age, w->flags << 8 | w->ep.proto);
+	seq = slot_publish(w->first, addr.d[0], addr.d[1],
+			   SLOT_WORD((__u8)w->flags, w->ep.proto, w->ep.port, gen),
+			   p->now - w->age);
 	return seq < 0 ? seq : 0;
 }
 

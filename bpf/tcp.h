@@ -127,7 +127,7 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 		.slot = b->slot,
 		.seq = b->seq,
 		.rport = dir == EINAT_OUT ? p->dport : p->sport,
-		.raddr = addr_from4(dir == EINAT_OUT ? p->daddr : p->saddr),
+		.raddr = dir == EINAT_OUT ? p->daddr.a : p->saddr.a,
 	};
 	struct einat_session *s = bpf_map_lookup_elem(&sessions, &key);
 	const struct einat_cfg *c = cfg_get(p->active);
