@@ -288,11 +288,10 @@ static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
 
 /**
  * binding_out() - the binding of an outbound packet, made if need be.
- * @own: hairpin from this host: the source is an external address.
  * Returns GO_ON with @b filled, or a reason.
  */
 static __always_inline int binding_out(struct __sk_buff *skb, const struct pkt *p,
-				       const struct einat_cfg *c, bool own, struct bind *b)
+				       const struct einat_cfg *c, struct bind *b)
 {
 	bool rst = p->proto == EINAT_PROTO_TCP && p->tcp_flags & TCP_F_RST;
 	int slice;
@@ -300,7 +299,7 @@ static __always_inline int binding_out(struct __sk_buff *skb, const struct pkt *
 	if (binding_of_internal(p, c, &p->saddr, p->sport, p->proto, rst ? 0 : FIND_REFRESH, b) ==
 	    FOUND)
 		return GO_ON;
-	slice = classify(skb, p, own);
+	slice = classify(skb, p, p->from_ext);
 	if (slice < 0)
 		return guard_strict(p, c, REASON_NOT_IN_SLICE);
 	if (rst) /* makes no binding, and must not leave as it is */

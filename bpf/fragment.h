@@ -57,7 +57,7 @@ static __always_inline const struct einat_slot *fragment_slot(const struct einat
 
 /** fragment_out() - later fragment at egress; returns a reason. */
 static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
-				   const struct einat_cfg *c, bool to_ext)
+				   const struct einat_cfg *c)
 {
 	struct einat_frag f;
 	int i;
@@ -71,7 +71,7 @@ static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
 		goto unknown;
 	if (rewrite_fragment(skb, p, IP_SOURCE, ip_of(&ext_get(c, EXT_OF(i))->addr)))
 		return REASON_REWRITE_FAILED;
-	return to_ext ? REASON_HAIRPIN : REASON_FRAGMENT;
+	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_FRAGMENT;
 unknown:
 	/* behind the fragment header of IPv6 may come others, and then what is unknown here */
 	if (p->proto == EINAT_PROTO_COUNT ? lpm_src(&p->saddr) : classify(skb, p, false) >= 0)

@@ -146,7 +146,7 @@ static __always_inline int icmp_error_rewrite(struct __sk_buff *skb, const struc
  * outer source becomes the external address, whichever inner router sent it. Returns a reason.
  */
 static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
-				     const struct einat_cfg *c, bool from_ext, bool to_ext)
+				     const struct einat_cfg *c)
 {
 	struct quoted q = {};
 	struct bind b = {};
@@ -157,9 +157,9 @@ static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 		goto unknown;
 	if (icmp_error_rewrite(skb, p, &q, &b, IP_SOURCE))
 		return REASON_REWRITE_FAILED;
-	return to_ext ? REASON_HAIRPIN : REASON_ICMP_ERROR;
+	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_ICMP_ERROR;
 unknown:
-	return from_ext ? REASON_EXTERNAL_SOURCE : guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
+	return p->from_ext ? REASON_EXTERNAL_SOURCE : guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
 }
 
 /** icmp_error_in() - error from outside about a packet of binding's; returns a reason. */

@@ -20,7 +20,9 @@
 
 #include "bpf/abi.h"
 
-#define READ_ONCE(x)	 (*(const volatile typeof(x) *)&(x))
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+/* What is in memory has to be read again. */
+#define barrier()	 asm volatile("" ::: "memory")
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 
 const volatile __u8 l2_len = ETH_HLEN; /* length of the link-layer header: 14, or 0 */

@@ -63,34 +63,37 @@ __noinline __u64 unknown(__u64 x)
  */
 static __noinline __u64 ip6_walk(struct __sk_buff *skb, __u32 off, __u32 end, __u8 proto)
 {
-	__u64 frag = 0;
+	__u64 w = (__u64)proto << 16 | (__u16)off;
 	int i;
 
 	for (i = 0; i <= IP6_EXT_MAX; i++) {
+		__u8 at = IP6_PROTO(w);
 		struct ip6_ext h;
 
-		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_DSTOPTS &&
-		    proto != IPPROTO_ROUTING && proto != IPPROTO_FRAGMENT)
-			return frag | (__u64)proto << 16 | (__u16)off;
+		off = IP6_OFFSET(w);
+		if (at != IPPROTO_HOPOPTS && at != IPPROTO_DSTOPTS && at != IPPROTO_ROUTING &&
+		    at != IPPROTO_FRAGMENT)
+			return w;
 		if (off + sizeof(h) > end || bpf_skb_load_bytes(skb, off, &h, sizeof(h)))
 			break;
-		if (proto == IPPROTO_ROUTING && (!h.type || h.segments_left))
+		if (at == IPPROTO_ROUTING && (!h.type || h.segments_left))
 			break;
-		off += sizeof(h);
-		if (proto == IPPROTO_FRAGMENT) {
+		w &= ~0xffffffull;
+		w |= (__u64)h.next << 16;
+		if (at == IPPROTO_FRAGMENT) {
 			__u16 f = bpf_ntohs(h.frag);
 
-			if (frag)
+			if (w & IP6_FRAGMENT)
 				break;
-			frag = (__u64)h.id << 32 | IP6_FRAGMENT;
+			w |= (__u64)h.id << 32 | IP6_FRAGMENT | (__u16)(off + sizeof(h));
 			if (f & IP6_FRAG_OFF)
-				return frag | IP6_LATER | (__u64)h.next << 16 | (__u16)off;
+				return w | IP6_LATER;
 			if (f & IP6_MF)
-				frag |= IP6_MORE;
+				w |= IP6_MORE;
 		} else {
-			off += h.len * 8;
+			w |= (__u16)(off + sizeof(h) + h.len * 8);
 		}
-		proto = h.next;
+		w = unknown(w);
 	}
 	return IP6_BAD;
 }

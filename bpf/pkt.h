@@ -49,6 +49,9 @@ struct pkt {
 	__u8 tcp_flags;
 	__u8 hop_limit; /* IPv6 */
 	__be16 eth; /* ETH_P_ of the IP version */
+	/* at egress */
+	__s32 to_ext; /* index of the external address that it goes to, or -1 */
+	__u8 from_ext; /* the source is an external address */
 };
 
 /*

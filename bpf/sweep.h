@@ -60,21 +60,21 @@ static __always_inline int sweep(struct __sk_buff *skb)
 	struct einat_sweep w;
 	struct einat_ctl *ct;
 	const struct einat_cfg *c;
-	struct pkt p;
+	struct pkt *p = pkt_get(WORK_SWEEP);
 	__u32 zero = 0;
 
-	c = pkt_init(&p);
+	c = pkt_init(p);
 	ct = bpf_map_lookup_elem(&ctl, &zero);
 	if (!c || !ct || bpf_skb_load_bytes(skb, 0, &w, sizeof(w)))
 		return TC_ACT_SHOT;
-	WRITE_ONCE(ct->now, p.now);
+	WRITE_ONCE(ct->now, p->now);
 	w.freed = w.live = w.error = 0;
 	if (w.op == SWEEP_ADD)
-		w.error = sweep_add(&w, &p, c);
+		w.error = sweep_add(&w, p, c);
 	else if (w.op > SWEEP_ADD || w.count > SWEEP_MAX)
 		w.error = -EINVAL;
 	else
-		sweep_range(&w, p.active, p.now);
+		sweep_range(&w, p->active, p->now);
 	return bpf_skb_store_bytes(skb, 0, &w, sizeof(w), 0) ? TC_ACT_SHOT : TC_ACT_OK;
 }
 
