@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 2
+#define EINAT_ABI 3
 
 /* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
 enum einat_proto {

@@ -16,8 +16,10 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct pkt *p, enum e
 		return REASON_MALFORMED;
 	p->sport = h[0];
 	p->dport = h[1];
-	if (p->proto == EINAT_PROTO_UDP)
+	if (p->proto == EINAT_PROTO_UDP) {
+		p->no_csum = !h[UDP_CSUM / 2];
 		return GO_ON;
+	}
 	if (p->proto == EINAT_PROTO_TCP) {
 		if (p->l4 + TCP_HLEN_MIN > p->end ||
 		    bpf_skb_load_bytes(skb, p->l4 + 12, flags, sizeof(flags)))

@@ -52,6 +52,7 @@ struct pkt {
 	/* at egress */
 	__s32 to_ext; /* index of the external address that it goes to, or -1 */
 	__u8 from_ext; /* the source is an external address */
+	__u8 no_csum; /* UDP without a checksum */
 };
 
 /*

@@ -135,6 +135,7 @@ static int load(struct engine *e, const struct link_info *link, const struct pla
 	e->skel->rodata->l2_len = link->ether ? 14 : 0;
 	e->skel->rodata->have_coarse_clock = probe_coarse_clock();
 	e->skel->rodata->n_planes = e->n_planes;
+	e->skel->rodata->ipv6 = plan->ipv6;
 	ret = einat_bpf__load(e->skel);
 	if (ret)
 		return probe_explain(-ret, err);

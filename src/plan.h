@@ -40,6 +40,7 @@ struct plan {
 	struct nft_spec nft;
 	struct hairpin_spec hairpin;
 	struct einat_cfg cfg; /* all but ext[], which the engine numbers */
+	bool ipv6; /* the data plane translates IPv6 too */
 	struct port_set avail[EINAT_MAX_SLICES][PROTO_COUNT];
 	struct plan_lpm *src, *exdst;
 	size_t n_src, n_exdst;

@@ -47,8 +47,15 @@ struct lab {
 #define LAB_SLICES   3
 #define LAB_BINDINGS 4096
 
+/* In the family that is tested. */
 static inline struct einat_addr addr6(uint32_t a)
 {
+	struct einat_addr r;
+
+	if (as_ip6) {
+		role6(a, (uint8_t *)r.w);
+		return r;
+	}
 	return (struct einat_addr){ .w = { 0, 0, htonl(0xffff), htonl(a) } };
 }
 
@@ -71,7 +78,8 @@ static inline int lab_quiet(enum libbpf_print_level level, const char *fmt, va_l
 }
 
 /* Load into a network namespace of its own, so that only a case's sockets are met. */
-static inline void lab_open_l2(struct lab *lab, size_t bindings, size_t sessions, uint8_t l2)
+static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions, uint8_t l2,
+			       bool ipv6)
 {
 	memset(lab, 0, sizeof(*lab));
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
@@ -80,6 +88,7 @@ static inline void lab_open_l2(struct lab *lab, size_t bindings, size_t sessions
 	assert_non_null(lab->sk);
 	lab->sk->rodata->n_planes = LAB_PLANES;
 	lab->sk->rodata->l2_len = l2;
+	lab->sk->rodata->ipv6 = ipv6;
 	lab->sk->rodata->have_coarse_clock =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
 					NULL) == 1;
@@ -95,6 +104,11 @@ static inline void lab_open_l2(struct lab *lab, size_t bindings, size_t sessions
 	lab->avail = lab_map(lab->sk->maps.avail,
 			     (size_t)LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS * 8);
 	lab->ctl = lab_map(lab->sk->maps.ctl, 4096);
+}
+
+static inline void lab_open_l2(struct lab *lab, size_t bindings, size_t sessions, uint8_t l2)
+{
+	lab_open_as(lab, bindings, sessions, l2, false);
 }
 
 static inline void lab_open_sized(struct lab *lab, size_t bindings, size_t sessions)
@@ -360,6 +374,7 @@ struct test_case {
 	const char *name;
 	void (*setup)(struct lab *lab);
 	struct step steps[24];
+	bool ip4_only;
 };
 
 /* Slots, "used" and by_internal tell the same; nothing is reserved or being freed. */
@@ -431,12 +446,10 @@ static inline void run_step(struct lab *lab, const struct step *s, const char *w
 	}
 }
 
-static struct lab the_lab; /* one load for all cases of a test program */
+static struct lab the_lab, the_lab6; /* one load each for all cases of a test program */
 
-static inline void run_case(void **state)
+static inline void run_case_in(struct lab *lab, const struct test_case *c)
 {
-	const struct test_case *c = *state;
-	struct lab *lab = &the_lab;
 	char what[128];
 
 	lab_reset(lab);
@@ -449,23 +462,92 @@ static inline void run_case(void **state)
 	check_consistent(lab);
 }
 
-/* Run the cases of a table as cmocka tests, each under its name, then @more. */
+static inline void run_case(void **state)
+{
+	run_case_in(&the_lab, *state);
+}
+
+/* IPv4 while IPv6 is translated too. */
+static inline void run_case_both(void **state)
+{
+	run_case_in(&the_lab6, *state);
+}
+
+static inline int begin_ip6(void **state)
+{
+	(void)state;
+	as_ip6 = true;
+	return 0;
+}
+
+static inline int end_ip6(void **state)
+{
+	(void)state;
+	as_ip6 = false;
+	return 0;
+}
+
+static inline struct CMUnitTest case_test(const struct test_case *c, const char *suffix,
+					  CMUnitTestFunction fn, bool ip6)
+{
+	char *name = NULL;
+
+	assert_true(asprintf(&name, "%s%s", c->name, suffix) > 0);
+	return (struct CMUnitTest){ .name = name,
+				    .test_func = fn,
+				    .setup_func = ip6 ? begin_ip6 : NULL,
+				    .teardown_func = ip6 ? end_ip6 : NULL,
+				    .initial_state = (void *)c };
+}
+
+/*
+ * Run the cases of a table as cmocka tests, each under its name: IPv4 alone, IPv4 beside IPv6, and
+ * over IPv6; then @more, in the lab of IPv4 alone.
+ */
 static inline int run_table(const char *group, const struct test_case *cases, size_t n,
 			    const struct CMUnitTest *more, size_t n_more)
+{
+	struct CMUnitTest *tests = calloc(3 * n + n_more, sizeof(*tests));
+	size_t k = 0;
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	lab_open_sized(&the_lab, LAB_BINDINGS, LAB_BINDINGS);
+	lab_open_as(&the_lab6, LAB_BINDINGS, LAB_BINDINGS, 14, true);
+	for (size_t i = 0; i < n; i++)
+		tests[k++] = case_test(&cases[i], "", run_case, false);
+	for (size_t i = 0; i < n; i++)
+		tests[k++] = case_test(&cases[i], " (IPv6 on)", run_case_both, false);
+	for (size_t i = 0; i < n; i++)
+		if (!cases[i].ip4_only)
+			tests[k++] = case_test(&cases[i], " (over IPv6)", run_case_both, true);
+	for (size_t i = 0; i < n_more; i++)
+		tests[k++] = more[i];
+	failed = _cmocka_run_group_tests(group, tests, k, NULL, NULL);
+	lab_close(&the_lab);
+	lab_close(&the_lab6);
+	free(tests);
+	return failed;
+}
+
+/* As run_table(), cases of IPv6 alone; @more too are run with as_ip6 set. */
+static inline int run_table6(const char *group, const struct test_case *cases, size_t n,
+			     const struct CMUnitTest *more, size_t n_more)
 {
 	struct CMUnitTest *tests = calloc(n + n_more, sizeof(*tests));
 	int failed;
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	lab_open_sized(&the_lab, LAB_BINDINGS, LAB_BINDINGS);
+	lab_open_as(&the_lab6, LAB_BINDINGS, LAB_BINDINGS, 14, true);
 	for (size_t i = 0; i < n; i++)
-		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
-						.test_func = run_case,
-						.initial_state = (void *)&cases[i] };
-	for (size_t i = 0; i < n_more; i++)
+		tests[i] = case_test(&cases[i], "", run_case_both, true);
+	for (size_t i = 0; i < n_more; i++) {
 		tests[n + i] = more[i];
+		tests[n + i].setup_func = begin_ip6;
+		tests[n + i].teardown_func = end_ip6;
+	}
 	failed = _cmocka_run_group_tests(group, tests, n + n_more, NULL, NULL);
-	lab_close(&the_lab);
+	lab_close(&the_lab6);
 	free(tests);
 	return failed;
 }

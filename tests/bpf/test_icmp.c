@@ -82,7 +82,7 @@ static const struct test_case cases[] = {
 	  { INWARDS(3, 4, tcp_opt), INWARDS(3, 4, tcp_opt, .quote_l4 = 8),
 	    INWARDS(12, 0, tcp_opt, .options = 4) } },
 	{ "inwards: query", bound, { INWARDS(3, 1, ping), INWARDS(11, 0, ping, .quote_l4 = 8) } },
-	{ "inwards: source quench", bound, { INWARDS(4, 0, udp_out) } },
+	{ "inwards: source quench", bound, { INWARDS(4, 0, udp_out) }, .ip4_only = true },
 	{ "inwards: a redirect is not translated",
 	  bound,
 	  { { IN_, ICMP_ERR(5, 0, ROUTER, EXT, &udp_out_wan), R(ICMP_OTHER) } } },

@@ -58,10 +58,11 @@ static void through(int from, int to, const struct spec *in, const struct spec *
 {
 	struct frame f = {}, want = {}, got = {};
 	struct pollfd p = { .fd = to, .events = POLLIN };
+	size_t header;
 	ssize_t n;
 
-	f.n = build_ip(in, f.b);
-	want.n = build_ip(out, want.b);
+	f.n = build_ip(in, f.b, &header);
+	want.n = build_ip(out, want.b, &header);
 	want.b[8]--; /* TTL */
 	want.b[10] = want.b[11] = 0;
 	put_csum(want.b + 10, sum16(want.b, 20, 0));
