@@ -16,10 +16,9 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct pkt *p, enum e
 		return REASON_MALFORMED;
 	p->sport = h[0];
 	p->dport = h[1];
-	if (p->proto == EINAT_PROTO_UDP) {
-		p->no_csum = !h[UDP_CSUM / 2];
+	p->udp_csum = h[UDP_CSUM / 2];
+	if (p->proto == EINAT_PROTO_UDP)
 		return GO_ON;
-	}
 	if (p->proto == EINAT_PROTO_TCP) {
 		if (p->l4 + TCP_HLEN_MIN > p->end ||
 		    bpf_skb_load_bytes(skb, p->l4 + 12, flags, sizeof(flags)))
@@ -48,8 +47,10 @@ static __always_inline int parse_ip4(struct __sk_buff *skb, struct pkt *p)
 	struct iphdr ip;
 	__u32 frag, hlen, len;
 
-	if (bpf_skb_load_bytes(skb, l2_len, &ip, sizeof(ip)))
+	if (bpf_skb_load_bytes(skb, l2_len, &ip, sizeof(ip))) {
+		p->saddr = ip_from4(0);
 		return REASON_MALFORMED;
+	}
 	p->saddr = ip_from4(ip.saddr);
 	p->daddr = ip_from4(ip.daddr);
 	p->id = ip.id;
@@ -124,7 +125,7 @@ static __always_inline const struct einat_cfg *pkt_init(struct pkt *p)
 
 	if (!p || !c)
 		return NULL;
-	__builtin_memset(p, 0, sizeof(*p));
+	p->zeroed = 0;
 	p->now = clock_now(c);
 	p->active = READ_ONCE(c->active);
 	return cfg_get(p->active);

@@ -30,29 +30,36 @@ enum pkt_kind {
 	PKT_OTHER_PROTO,
 };
 
+/* Only "zeroed" is cleared for each packet; the rest is what parse() and packet_out() set. */
 struct pkt {
-	__u32 now; /* seconds */
-	__u32 active; /* index of the configuration in force */
+	union {
+		__u64 zeroed;
+		struct {
+			__be16 sport; /* ICMP: the identifier, in the port that is translated */
+			__be16 dport;
+			__u8 kind; /* enum pkt_kind */
+			__u8 more; /* first fragment: later ones follow */
+			__u8 tcp_flags;
+			__u8 ipproto; /* of the fragment key: IPPROTO_, 0 for IPv6 */
+		};
+	};
 	union ip saddr;
 	union ip daddr;
-	__be16 sport; /* ICMP: the identifier, in the port of the side that is translated */
-	__be16 dport;
+	__u32 now; /* seconds */
+	__u32 active; /* index of the configuration in force */
 	__be32 id; /* of the datagram */
-	__sum16 ip_csum;
+	__u32 end; /* of the datagram: what follows is padding */
 	__u16 l3; /* offsets from the start of the packet */
 	__u16 l4;
-	__u32 end; /* of the datagram: what follows is padding */
-	__u8 ipproto; /* of the fragment key: IPPROTO_, 0 for IPv6 */
-	__u8 proto; /* enum einat_proto */
-	__u8 kind; /* enum pkt_kind */
-	__u8 more; /* first fragment: later ones follow */
-	__u8 tcp_flags;
-	__u8 hop_limit; /* IPv6 */
+	__sum16 ip_csum; /* IPv4 */
+	__sum16 udp_csum; /* UDP; 0: there is none */
 	__be16 eth; /* ETH_P_ of the IP version */
+	__u8 proto; /* enum einat_proto */
+	__u8 hop_limit; /* IPv6 */
 	/* at egress */
 	__s32 to_ext; /* index of the external address that it goes to, or -1 */
 	__u8 from_ext; /* the source is an external address */
-	__u8 no_csum; /* UDP without a checksum */
+	__u8 pad[7];
 };
 
 /*

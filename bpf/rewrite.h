@@ -100,7 +100,8 @@ static __always_inline int rewrite_l4_csum(struct __sk_buff *skb, const struct p
 							   : ICMP_CSUM);
 	int err = 0;
 
-	if (p->no_csum) { /* nothing makes up for the changes in what a device has summed up */
+	if (p->proto == EINAT_PROTO_UDP &&
+	    !p->udp_csum) { /* nothing makes up for the changes in what a device has summed up */
 		bpf_csum_update(skb, port_to + (__u16)~port_from);
 		if (is6(p))
 			bpf_csum_update(skb, ip_diff(from, to));
