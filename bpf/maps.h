@@ -141,9 +141,16 @@ union ip {
 /* The word of an IPv4 address that tells it from an IPv6 one. */
 #define IP4_WORD bpf_htonl(0xffff)
 
+/* In one piece: two halves could not be forwarded to a read of both while they are being stored. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define IP4_LO(addr) ((__u64)(addr) << 32 | IP4_WORD)
+#else
+#define IP4_LO(addr) ((__u64)IP4_WORD << 32 | (addr))
+#endif
+
 static __always_inline union ip ip_from4(__be32 addr)
 {
-	return (union ip){ .w = { 0, 0, IP4_WORD, addr } };
+	return (union ip){ .d = { 0, IP4_LO(addr) } };
 }
 
 static __always_inline union ip ip_from(__u64 hi, __u64 lo)
