@@ -10,7 +10,13 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 3
+#define EINAT_ABI 4
+/*
+ * The oldest version whose bindings can be copied: ctl and cfg are laid out as now, slots as now
+ * since EINAT_ABI_SLOTS, before it as struct einat_slot_2.
+ */
+#define EINAT_ABI_COPY	1
+#define EINAT_ABI_SLOTS 3
 
 /* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
 enum einat_proto {
@@ -69,6 +75,18 @@ struct einat_slot {
 	__u16 gen; /* einat_ext.gen at creation: another value means absent */
 	__u16 tcp_open; /* established TCP sessions of the binding */
 	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS), evicted ones too */
+};
+
+struct einat_slot_2 { /* version 2 and before */
+	__u8 state;
+	__u8 flags;
+	__u16 seq;
+	struct einat_addr addr;
+	__be16 port;
+	__u16 gen;
+	__u32 last_out;
+	__u16 tcp_open;
+	__u16 tcp_trans;
 };
 
 /*
@@ -141,9 +159,8 @@ struct einat_ext {
 	__u16 plane[EINAT_PROTO_COUNT]; /* EINAT_NO_PLANE: the protocol has no plane here */
 };
 
-#define CFG_F_GUARD_STRICT (1u << 0) /* drop every private source that is not translated */
-#define CFG_F_WHEN_FULL_REFUSE                                                                     \
-	(1u << 1) /* asks for ICMP code 13; the data plane still drops silently */
+#define CFG_F_GUARD_STRICT     (1u << 0) /* drop every private source that is not translated */
+#define CFG_F_WHEN_FULL_REFUSE (1u << 1) /* no port: EVENT_REFUSED, so that the sender is told */
 
 /*
  * Map "cfg" (array of 2): einat_ctl.active tells which one is in force, so that a change is
@@ -216,6 +233,33 @@ struct einat_sweep {
 	__u32 age; /* SWEEP_ADD: seconds since the last outbound packet */
 };
 
+/*
+ * Map "events" (ring buffer): packets that the daemon has to deal with, each a struct
+ * einat_event. If there is no room, or a CPU has made more than EVENT_BURST_ of them within one
+ * window of 2^EVENT_WINDOW_SHIFT ns (17 ms), the packet ends as it would without a daemon.
+ */
+enum einat_event_kind {
+	EVENT_FULL, /* no free port in the slice: dropped, for masquerade to take the flow */
+	EVENT_REFUSED, /* the same with CFG_F_WHEN_FULL_REFUSE, for the sender to be told */
+	EVENT_LATE_FRAGMENT, /* inbound, its first one not seen yet: passed on, this is a copy */
+	EINAT_EVENT_COUNT,
+};
+
+#define EVENT_RING	   (256 * 1024)
+#define EVENT_WINDOW_SHIFT 24
+#define EVENT_BURST_FULL   16
+#define EVENT_BURST_LATE   64
+#define EVENT_HEAD_MAX	   68 /* EVENT_FULL, EVENT_REFUSED: the largest IP header and 8 bytes */
+#define EVENT_PACKET_MAX   1984 /* EVENT_LATE_FRAGMENT: a larger one is not handed over */
+
+struct einat_event {
+	__u32 kind; /* enum einat_event_kind */
+	__u32 len; /* bytes of the packet that follow this struct, from its IP header on */
+	__u32 ingress_ifindex; /* interface that the packet came in by; 0: made by this host */
+	__u32 mark;
+	struct einat_frag_key key; /* EVENT_LATE_FRAGMENT: of its note in "frags" */
+};
+
 enum einat_dir {
 	EINAT_OUT, /* TC egress of the external interface */
 	EINAT_IN, /* TC ingress */
@@ -232,6 +276,8 @@ enum einat_dir {
 	X(HAIRPIN, "hairpin", 'T', "turned around to another internal host")                       \
 	X(ICMP_ERROR, "icmp-error", 'T', "ICMP error about slice traffic, translated")             \
 	X(FRAGMENT, "fragment", 'T', "later fragment, translated")                                 \
+	X(LATE_FRAGMENT, "late-fragment", 'T',                                                     \
+	  "came before its first one: sent in again by einat")                                     \
 	X(NOT_IP, "not-ip", 'P', "neither IPv4 nor IPv6 (ARP and the like)")                       \
 	X(IPV6, "ipv6", 'P', "IPv6: off, or link-local, multicast, ND")                            \
 	X(OTHER_PROTO, "other-protocol", 'P', "a protocol that einat does not translate")          \
@@ -246,7 +292,7 @@ enum einat_dir {
 	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
 	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
 	X(FULL, "full", 'D', "no free port in the slice")                                          \
-	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13 (not counted yet)")  \
+	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13, within limits")     \
 	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
 	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
 	X(CONTENTION, "contention", 'D', "another CPU changed the same binding; sender repeats")   \
@@ -282,6 +328,7 @@ enum einat_count {
 _Static_assert(sizeof(struct einat_addr) == 16, "abi");
 _Static_assert(sizeof(struct einat_endpoint) == 20, "abi");
 _Static_assert(sizeof(struct einat_slot) == 32, "abi");
+_Static_assert(sizeof(struct einat_slot_2) == sizeof(struct einat_slot), "abi");
 _Static_assert(sizeof(struct einat_session_key) == 24, "abi");
 _Static_assert(sizeof(struct einat_session) == 12, "abi");
 _Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
@@ -292,5 +339,6 @@ _Static_assert(sizeof(struct einat_ext) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16, "abi");
 _Static_assert(sizeof(struct einat_ctl) == 64, "abi");
 _Static_assert(sizeof(struct einat_sweep) == 52, "abi");
+_Static_assert(sizeof(struct einat_event) == 56, "abi");
 
 #endif

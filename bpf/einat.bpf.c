@@ -8,6 +8,7 @@
 #include "bpf/binding.h"
 #include "bpf/tcp.h"
 #include "bpf/rewrite.h"
+#include "bpf/event.h"
 #include "bpf/fragment.h"
 #include "bpf/icmp.h"
 #include "bpf/sweep.h"
@@ -57,6 +58,8 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 		return guard_slice(skb, p, c, REASON_ICMP_OTHER);
 
 	reason = binding_out(skb, p, c, &b);
+	if (reason == REASON_FULL)
+		return event_full(skb, p, c);
 	if (reason >= 0)
 		return reason;
 	tcp_track(p, &b, EINAT_OUT);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fragments: the first one has the ports, is translated as any packet and leaves a note; later
- * ones follow the note. Out of order ones find none: inwards they are passed on, outwards the
- * leak guard drops those of the slice (the kernel sends its fragments in order).
+ * ones follow the note. One that comes before its first one finds none. Outwards the leak guard
+ * drops it if it is of the slice: conntrack has reassembled what is forwarded, and the kernel sends
+ * its fragments in order. Inwards it is passed on, since masquerade or this host may be waiting for
+ * it, and the daemon gets a copy: once there is a note, it sends the copy out of the external
+ * interface, where fragment_out() turns it around, to be translated like any later fragment.
  *
  * Out of line, as all that few packets need: keys on the stack of the main path would add to the
  * 512 bytes that it shares with the making of a binding.
@@ -11,6 +14,7 @@
 #define EINAT_BPF_FRAGMENT_H
 
 #include "bpf/binding.h"
+#include "bpf/event.h"
 #include "bpf/rewrite.h"
 
 #define FRAG_NO_SLOT (~0u) /* hairpin to a port without a binding: turned around unchanged */
@@ -73,6 +77,9 @@ static __noinline int fragment_out(struct __sk_buff *skb, const struct pkt *p,
 		return REASON_REWRITE_FAILED;
 	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_FRAGMENT;
 unknown:
+	/* Not forwarded, and to ourselves: nobody but the daemon sends such a thing this way. */
+	if (p->to_ext >= 0 && !skb->ingress_ifindex && fragment_find(p, c, EINAT_IN, &f))
+		return REASON_LATE_FRAGMENT;
 	/* behind the fragment header of IPv6 may come others, and then what is unknown here */
 	if (p->proto == EINAT_PROTO_COUNT ? lpm_src(&p->saddr) : classify(skb, p, false) >= 0)
 		return REASON_FRAG_GUARD;
@@ -84,10 +91,14 @@ static __noinline int fragment_in(struct __sk_buff *skb, const struct pkt *p,
 				  const struct einat_cfg *c)
 {
 	const struct einat_slot *s;
+	struct einat_frag_key key;
 	struct einat_frag f;
 
-	if (!fragment_find(p, c, EINAT_IN, &f))
+	if (!fragment_find(p, c, EINAT_IN, &f)) {
+		key = fragment_key(p, EINAT_IN);
+		event_late_fragment(skb, p, &key);
 		return REASON_FRAG_UNKNOWN;
+	}
 	s = fragment_slot(&f);
 	if (!s)
 		return REASON_FRAG_UNKNOWN;

@@ -131,6 +131,25 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EVENT_RING);
+} events SEC(".maps");
+
+/* Private to a loaded data plane: what each CPU has put into "events" lately. */
+struct event_rate {
+	__u64 window;
+	__u32 n;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EINAT_EVENT_COUNT);
+	__type(key, __u32);
+	__type(value, struct event_rate);
+} event_rates SEC(".maps");
+
 /* An address as it is kept while a packet is worked on; d[] is what global functions take. */
 union ip {
 	struct einat_addr a;

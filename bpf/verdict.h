@@ -24,7 +24,8 @@ static __always_inline int verdict(struct __sk_buff *skb, enum einat_dir dir, in
 		st->packets++;
 		st->bytes += skb->len;
 	}
-	if (reason == REASON_HAIRPIN || reason == REASON_HAIRPIN_LOCAL)
+	if (reason == REASON_HAIRPIN || reason == REASON_HAIRPIN_LOCAL ||
+	    reason == REASON_LATE_FRAGMENT)
 		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 	if (drops >> (reason & 63) & 1)
 		return TC_ACT_SHOT;

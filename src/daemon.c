@@ -126,7 +126,9 @@ static int start_one(struct daemon *d, const struct conf *conf, const struct con
 	d->n++;
 	if (s->control_fd >= 0)
 		ret = watch(d, s->control_fd, err);
-	return ret ? ret : watch(d, instance_events_fd(s->inst), err);
+	if (!ret)
+		ret = watch(d, instance_events_fd(s->inst), err);
+	return ret ? ret : watch(d, instance_slow_fd(s->inst), err);
 }
 
 /* To systemd, if it started einat with Type=notify; see sd_notify(3). */
@@ -252,6 +254,8 @@ static void on_readable(struct daemon *d, int fd)
 
 			if (s->inst && fd == instance_events_fd(s->inst))
 				instance_on_conntrack(s->inst);
+			else if (s->inst && fd == instance_slow_fd(s->inst))
+				instance_on_slow(s->inst);
 			else if (s->inst && fd == s->control_fd)
 				on_control(d, s);
 		}

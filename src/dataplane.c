@@ -12,11 +12,11 @@
 #include "src/dataplane.h"
 
 static const char *const map_names[DP_MAP_COUNT] = {
-	[DP_CFG] = "cfg",	    [DP_CTL] = "ctl",	  [DP_SLOTS] = "slots",
-	[DP_USED] = "used",	    [DP_AVAIL] = "avail", [DP_BY_INTERNAL] = "by_internal",
-	[DP_SESSIONS] = "sessions", [DP_FRAGS] = "frags", [DP_SRC] = "src",
-	[DP_EXDST] = "exdst",	    [DP_LOCKS] = "locks", [DP_STATS] = "stats",
-	[DP_COUNTS] = "counts",
+	[DP_CFG] = "cfg",	    [DP_CTL] = "ctl",	    [DP_SLOTS] = "slots",
+	[DP_USED] = "used",	    [DP_AVAIL] = "avail",   [DP_BY_INTERNAL] = "by_internal",
+	[DP_SESSIONS] = "sessions", [DP_FRAGS] = "frags",   [DP_SRC] = "src",
+	[DP_EXDST] = "exdst",	    [DP_LOCKS] = "locks",   [DP_STATS] = "stats",
+	[DP_COUNTS] = "counts",	    [DP_EVENTS] = "events",
 };
 
 struct mapping {
@@ -33,6 +33,12 @@ struct dataplane {
 const char *dp_map_name(enum dp_map map)
 {
 	return map_names[map];
+}
+
+/* What bindings can be copied without: a version before EINAT_ABI may not have it. */
+static bool map_optional(int map)
+{
+	return map == DP_EVENTS;
 }
 
 int dataplane_fd(const struct dataplane *dp, enum dp_map map)
@@ -67,6 +73,8 @@ static int map_all(struct dataplane *dp, struct err *err)
 		struct bpf_map_info info = { 0 };
 		uint32_t len = sizeof(info);
 
+		if (dp->fd[i] < 0)
+			continue;
 		if (bpf_obj_get_info_by_fd(dp->fd[i], &info, &len))
 			return err_sys(err, errno, "cannot read about the map \"%s\"",
 				       map_names[i]);
@@ -99,6 +107,8 @@ int dataplane_open_fds(const int fds[DP_MAP_COUNT], struct dataplane **ret_dp, s
 	if (!dp)
 		return err_sys(err, ENOMEM, "data plane");
 	for (int i = 0; i < DP_MAP_COUNT && !ret; i++) {
+		if (fds[i] < 0 && map_optional(i))
+			continue;
 		dp->fd[i] = dup(fds[i]);
 		if (dp->fd[i] < 0)
 			ret = err_sys(err, errno, "cannot duplicate the map \"%s\"", map_names[i]);
@@ -158,14 +168,15 @@ int dataplane_open_prog(uint32_t prog_id, struct dataplane **ret_dp, struct err 
 		fds[i] = -1;
 	ret = prog_maps(prog_id, fds, err);
 	for (int i = 0; i < DP_MAP_COUNT && !ret; i++)
-		if (fds[i] < 0)
+		if (fds[i] < 0 && !map_optional(i))
 			ret = err_set(err, EPROTO,
 				      "the attached program %u has no map \"%s\": it "
 				      "is of another version of einat",
 				      prog_id, map_names[i]);
 	if (!ret)
 		ret = dataplane_open_fds(fds, &dp, err);
-	if (!ret && dataplane_ctl(dp)->abi != EINAT_ABI) {
+	if (!ret &&
+	    (dataplane_ctl(dp)->abi < EINAT_ABI_COPY || dataplane_ctl(dp)->abi > EINAT_ABI)) {
 		ret = err_set(err, EPROTO,
 			      "the attached data plane has version %u of the map "
 			      "layout, this einat has %u",
@@ -178,6 +189,14 @@ int dataplane_open_prog(uint32_t prog_id, struct dataplane **ret_dp, struct err 
 	if (!ret)
 		*ret_dp = dp;
 	return ret;
+}
+
+bool dataplane_reusable(const struct dataplane *dp)
+{
+	for (int i = 0; i < DP_MAP_COUNT; i++)
+		if (dp->fd[i] < 0)
+			return false;
+	return dataplane_ctl(dp)->abi == EINAT_ABI;
 }
 
 void dataplane_close(struct dataplane *dp)
@@ -248,12 +267,30 @@ static uint32_t slot_timeout(const struct einat_slot *s, unsigned proto,
 	return 0;
 }
 
+/* A slot, whichever version of einat made the map. */
+static struct einat_slot slot_read(const struct dataplane *dp, uint32_t n)
+{
+	const struct einat_slot_2 *old = (const struct einat_slot_2 *)dp->slots.at + n;
+
+	if (dataplane_ctl(dp)->abi >= EINAT_ABI_SLOTS || !dataplane_ctl(dp)->abi)
+		return ((const struct einat_slot *)dp->slots.at)[n];
+	return (struct einat_slot){ .state = old->state,
+				    .flags = old->flags,
+				    .seq = old->seq,
+				    .last_out = old->last_out,
+				    .addr = old->addr,
+				    .port = old->port,
+				    .gen = old->gen,
+				    .tcp_open = old->tcp_open,
+				    .tcp_trans = old->tcp_trans };
+}
+
 /* The slot as a binding; false if it is free, expired or of an earlier address. */
 static bool slot_binding(const struct dataplane *dp, const struct einat_cfg *cfg, unsigned ext,
 			 unsigned proto, uint16_t port, struct binding *ret_b)
 {
 	uint32_t n = cfg->ext[ext].plane[proto] * EINAT_PORTS + port;
-	const struct einat_slot *s = (const struct einat_slot *)dp->slots.at + n;
+	const struct einat_slot slot = slot_read(dp, n), *s = &slot;
 	uint32_t idle, limit;
 
 	if (s->state != SLOT_LIVE || s->gen != cfg->ext[ext].gen)

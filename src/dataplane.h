@@ -21,6 +21,7 @@ enum dp_map {
 	DP_LOCKS,
 	DP_STATS,
 	DP_COUNTS,
+	DP_EVENTS,
 	DP_MAP_COUNT,
 };
 
@@ -28,10 +29,15 @@ enum dp_map {
 const char *dp_map_name(enum dp_map map);
 
 struct dataplane;
-/** dataplane_open_prog() - by the id of an attached program; -EPROTO: another version's maps. */
+/**
+ * dataplane_open_prog() - by the id of an attached program. Maps of an earlier version of einat may
+ * be good for copying bindings only, see dataplane_reusable(). -EPROTO: not even for that.
+ */
 int dataplane_open_prog(uint32_t prog_id, struct dataplane **ret_dp, struct err *err);
 /** dataplane_open_fds() - by map descriptors, which are duplicated. */
 int dataplane_open_fds(const int fds[DP_MAP_COUNT], struct dataplane **ret_dp, struct err *err);
+/** dataplane_reusable() - are the maps those of this version, with nothing missing? */
+bool dataplane_reusable(const struct dataplane *dp);
 void dataplane_close(struct dataplane *dp);
 
 int dataplane_fd(const struct dataplane *dp, enum dp_map map);

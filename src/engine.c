@@ -45,7 +45,7 @@ static struct sizes sizes_of(const struct plan *plan, const struct link_info *li
 
 static bool fits(const struct dataplane *dp, const struct sizes *want)
 {
-	return dataplane_ctl(dp)->n_planes >= want->planes &&
+	return dataplane_reusable(dp) && dataplane_ctl(dp)->n_planes >= want->planes &&
 	       dataplane_ctl(dp)->n_slices >= want->slices &&
 	       dataplane_max_entries(dp, DP_BY_INTERNAL) >= want->bindings &&
 	       dataplane_max_entries(dp, DP_SESSIONS) >= want->sessions;
@@ -255,7 +255,7 @@ static int copy_binding(const struct binding *b, void *data)
 	return 0;
 }
 
-/* Larger maps: bindings move over before the programs are switched, late ones after. */
+/* Larger or newer maps: bindings move over before the programs are switched, late ones after. */
 static void copy_bindings(struct engine *e)
 {
 	struct copy c = { .e = e };
@@ -265,7 +265,7 @@ static void copy_bindings(struct engine *e)
 	dataplane_foreach(e->old_dp, copy_binding, &c);
 	if (c.failed)
 		log_warn("%s: %u bindings could not be taken over", e->ifname, c.failed);
-	log_debug("%s: %u bindings copied to larger maps", e->ifname, c.done);
+	log_debug("%s: %u bindings copied to new maps", e->ifname, c.done);
 }
 
 int engine_attach(struct engine *e, struct err *err)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "src/flows.h"
 #include "src/instance_impl.h"
@@ -19,8 +21,8 @@ int fail_at(const char *step, struct err *err)
 
 static void suspend_all(struct instance *inst, bool suspended)
 {
-	for (unsigned p = 0; p < PROTO_COUNT; p++)
-		inst->suspended[p] = suspended;
+	for (unsigned s = 0; s < EINAT_MAX_SLICES; s++)
+		inst->suspended[s] = suspended ? PROTO_ALL : 0;
 }
 
 /* Hairpin flows in conntrack look like the host's own, but their port has a live binding. */
@@ -223,6 +225,7 @@ static int start_engine(struct instance *inst, struct err *err)
 		return ret;
 	}
 	inst->engine = e;
+	instance_slow_open(inst);
 	return 0;
 }
 
@@ -352,6 +355,7 @@ static void undo_reopen(struct instance *inst)
 		nft_table_remove(inst->cif->name, &ignored);
 	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
 	engine_detach(inst->engine, &ignored);
+	instance_slow_close(inst);
 	engine_close(inst->engine);
 	inst->engine = NULL;
 }
@@ -431,8 +435,9 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		inst->conf = conf;
 		inst->cif = cif;
 		inst->owners = owners_new(port_bound, inst);
+		inst->slow_fd = epoll_create1(EPOLL_CLOEXEC);
 	}
-	if (!inst || !inst->owners || set_operator_ports(inst)) {
+	if (!inst || !inst->owners || inst->slow_fd < 0 || set_operator_ports(inst)) {
 		instance_free(inst);
 		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
 	}
@@ -469,6 +474,9 @@ void instance_free(struct instance *inst)
 	for (size_t i = 0; i < inst->n_told; i++)
 		free(inst->told[i]);
 	plan_free(inst->plan);
+	instance_slow_close(inst);
+	if (inst->slow_fd >= 0)
+		close(inst->slow_fd);
 	engine_close(inst->engine);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);

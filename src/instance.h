@@ -35,6 +35,8 @@ bool instance_taken_over(const struct instance *inst);
 const char *instance_name(const struct instance *inst);
 int instance_events_fd(const struct instance *inst); /* conntrack events */
 void instance_on_conntrack(struct instance *inst);
+int instance_slow_fd(const struct instance *inst); /* packets from the data plane */
+void instance_on_slow(struct instance *inst);
 void instance_on_link(struct instance *inst, int events); /* LINK_EV_ mask */
 void instance_on_rules(struct instance *inst, int events); /* NFT_EV_ mask */
 void instance_tick(struct instance *inst); /* every INSTANCE_TICK_MS */

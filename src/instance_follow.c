@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Follows what changes while einat runs: the link, port owners, others' rules, fill level. */
+/* Follows what changes while einat runs: the link, port owners, others' rules. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,10 +7,6 @@
 #include "src/instance_impl.h"
 #include "src/log.h"
 #include "src/nft_events.h"
-
-/* Fill of the slice, in percent, at which the claim is suspended and resumed. */
-#define HIGH_WATER 90
-#define LOW_WATER  80
 
 /* Ticks after which rules that change all the time are read nevertheless. */
 #define RULES_PATIENCE 8
@@ -26,7 +22,7 @@ void instance_on_conntrack(struct instance *inst)
 		inst->ct_lost = true;
 }
 
-static void try_apply(struct instance *inst, const char *why)
+void instance_try_apply(struct instance *inst, const char *why)
 {
 	struct err err;
 
@@ -51,6 +47,7 @@ static void link_gone(struct instance *inst)
 		if (flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &err) <
 		    0)
 			log_error("%s: %s", inst->cif->name, err.text);
+		instance_slow_close(inst);
 		engine_close(inst->engine);
 		inst->engine = NULL;
 	}
@@ -109,7 +106,9 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 	/* the new address first: reading a large conntrack takes longer than may pass */
 	inst->ct_lost = true;
 	inst->link_tick = inst->ticks;
-	try_apply(inst, "a change of the link");
+	if (inst->engine)
+		instance_slow_open(inst); /* it knows the link's MAC address */
+	instance_try_apply(inst, "a change of the link");
 }
 
 static void check_attached(struct instance *inst)
@@ -127,7 +126,7 @@ static void check_attached(struct instance *inst)
 		return; /* claims stay suspended; tried again at the next look */
 	}
 	instance_resume(inst);
-	try_apply(inst, "attaching again");
+	instance_try_apply(inst, "attaching again");
 }
 
 void instance_on_link(struct instance *inst, int events)
@@ -145,72 +144,7 @@ void instance_on_link(struct instance *inst, int events)
 		check_attached(inst);
 	if (events & LINK_EV_RULE && inst->plan && inst->engine && inst->cif->n_hairpin_ifs &&
 	    inst->link.n_addr && hairpin_check(&inst->plan->hairpin, NULL) == 0)
-		try_apply(inst, "the removal of hairpin rules");
-}
-
-/* Percent of one protocol's ports, over all slices and addresses, that are in use. */
-static unsigned fill_of(const struct instance *inst, unsigned proto)
-{
-	const struct dataplane *dp = engine_dataplane(inst->engine);
-	struct einat_cfg cfg;
-	unsigned used = 0, room = 0;
-
-	if (dataplane_cfg(dp, &cfg))
-		return 0;
-	for (unsigned e = 0; e < EINAT_MAX_EXT; e++) {
-		const uint64_t *bits =
-			cfg.ext[e].gen ? dataplane_used(dp, cfg.ext[e].plane[proto]) : NULL;
-
-		for (unsigned s = 0; bits && s < cfg.n_slices; s++) {
-			const uint64_t *avail = dataplane_avail(dp, s, proto);
-
-			for (unsigned w = 0; w < EINAT_PORT_WORDS; w++) {
-				used += (unsigned)__builtin_popcountll(avail[w] & bits[w]);
-				room += (unsigned)__builtin_popcountll(avail[w]);
-			}
-		}
-	}
-	return room ? used * 100 / room : 0;
-}
-
-bool instance_watermarks(struct instance *inst)
-{
-	bool changed = false;
-
-	if (inst->cif->refuse_when_full)
-		return false;
-	for (unsigned p = 0; p < PROTO_COUNT; p++) {
-		unsigned fill;
-
-		if (!(inst->plan->nft.kept_protos & 1u << p))
-			continue;
-		fill = fill_of(inst, p);
-		if (inst->suspended[p] ? fill >= LOW_WATER : fill < HIGH_WATER)
-			continue;
-		inst->suspended[p] = !inst->suspended[p];
-		changed = true;
-		if (inst->suspended[p])
-			log_warn("%s: %u%% of the slice's %s ports are in use; new flows go to "
-				 "masquerade until it is below %d%%",
-				 inst->cif->name, fill, proto_name(1u << p), LOW_WATER);
-		else
-			log_info("%s: the slice takes new %s flows again", inst->cif->name,
-				 proto_name(1u << p));
-	}
-	return changed;
-}
-
-/* Flows that were claimed while the slice filled up have no binding: masquerade them now. */
-static void purge_suspended(struct instance *inst)
-{
-	unsigned protos = 0;
-	struct err err;
-
-	for (unsigned p = 0; p < PROTO_COUNT; p++)
-		protos |= inst->suspended[p] ? 1u << p : 0;
-	if (protos && flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan,
-					&inst->link, protos, &err) < 0)
-		log_error("%s: %s", inst->cif->name, err.text);
+		instance_try_apply(inst, "the removal of hairpin rules");
 }
 
 static void reread_rules(struct instance *inst)
@@ -230,7 +164,7 @@ static void reread_rules(struct instance *inst)
 	}
 	foreign_free(inst->foreign);
 	inst->foreign = f;
-	try_apply(inst, "a change of the rules");
+	instance_try_apply(inst, "a change of the rules");
 }
 
 /* `nft flush ruleset`, a firewall's reload: without the claim, bindings would be masqueraded. */
@@ -281,7 +215,7 @@ void instance_tick(struct instance *inst)
 	inst->ticks++;
 	if (inst->retry && inst->ticks % second == 0 && inst->link.ifindex) {
 		if (inst->engine)
-			try_apply(inst, "an earlier failure");
+			instance_try_apply(inst, "an earlier failure");
 		else
 			link_back(inst);
 	}
@@ -304,10 +238,6 @@ void instance_tick(struct instance *inst)
 		check_attached(inst);
 	if (inst->ticks % second == 0 && engine_sweep(inst->engine, NULL, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
-	if (instance_watermarks(inst)) {
-		try_apply(inst, "a change of the fill level");
-		purge_suspended(inst);
-	} else if (inst->owners_seen != owners_generation(inst->owners)) {
-		try_apply(inst, "a change of port owners");
-	}
+	if (!instance_watermarks(inst) && inst->owners_seen != owners_generation(inst->owners))
+		instance_try_apply(inst, "a change of port owners");
 }

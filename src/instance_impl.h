@@ -6,6 +6,7 @@
 #include "src/engine.h"
 #include "src/instance.h"
 #include "src/observe.h"
+#include "src/slowpath.h"
 
 /* A firewall whose rules never stay the same must not fill the memory. */
 #define MAX_TOLD 64
@@ -19,7 +20,10 @@ struct instance {
 	struct foreign *foreign;
 	struct engine *engine; /* NULL while the interface is absent */
 	struct plan *plan; /* in force; NULL before the first */
-	bool suspended[PROTO_COUNT];
+	struct slowpath *slow; /* NULL: no engine, or it could not be opened */
+	int slow_fd; /* epoll: what @slow waits for; stays the same while @slow comes and goes */
+	bool full_seen; /* by this run of @slow: the watermarks were looked at */
+	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
 	bool ct_lost; /* conntrack events were lost: resync */
 	unsigned rules_due; /* nftables changed: tick by which it is read at the latest; 0: not */
 	unsigned rules_quiet; /* ticks since the last event */
@@ -38,8 +42,13 @@ int instance_unclaim(struct instance *inst, struct err *err);
 void instance_resume(struct instance *inst);
 /** instance_reopen() - start anew on inst->link, a new interface of the same name. */
 int instance_reopen(struct instance *inst, struct err *err);
-/** instance_watermarks() - suspend or resume the claim; true if that changed. */
+/** instance_try_apply() - as instance_apply(); a failure is logged, with @why, and tried again. */
+void instance_try_apply(struct instance *inst, const char *why);
+/** instance_watermarks() - suspend or resume the claims as the slices fill; true if that changed. */
 bool instance_watermarks(struct instance *inst);
+/** instance_slow_open() - serve the events of inst->engine; without it, it is said and goes on. */
+void instance_slow_open(struct instance *inst);
+void instance_slow_close(struct instance *inst);
 /** fail_at() - for tests: -EIO if the environment's EINAT_FAIL_AT names @step. */
 int fail_at(const char *step, struct err *err);
 

@@ -96,13 +96,29 @@ static int plan_guarded(struct plan *p, const struct foreign *f)
 	return ret;
 }
 
-static unsigned live_protos(const struct conf_slice *s, const struct observed *obs)
+/* Can one flow be of both? Then the data plane takes it for the one with the lower number. */
+static bool slices_overlap(const struct conf_slice *a, const struct conf_slice *b)
 {
-	unsigned mask = s->protos;
+	if ((a->mark.value ^ b->mark.value) & a->mark.mask & b->mark.mask)
+		return false;
+	if (!a->internal.n || !b->internal.n)
+		return true;
+	for (size_t i = 0; i < a->internal.n; i++)
+		for (size_t j = 0; j < b->internal.n; j++)
+			if (net_prefix_contains(&a->internal.p[i], &b->internal.p[j].addr) ||
+			    net_prefix_contains(&b->internal.p[j], &a->internal.p[i].addr))
+				return true;
+	return false;
+}
 
-	for (unsigned i = 0; i < PROTO_COUNT; i++)
-		if (obs->suspended && obs->suspended[i])
-			mask &= ~(1u << i);
+/* What slice @i claims now: nothing that the data plane would look for in a full slice. */
+static unsigned live_protos(const struct conf_if *c, unsigned i, const struct observed *obs)
+{
+	unsigned mask = c->slices[i].protos;
+
+	for (unsigned j = 0; j <= i && obs->suspended; j++)
+		if (slices_overlap(&c->slices[i], &c->slices[j]))
+			mask &= ~(obs->suspended[j] & c->slices[j].protos);
 	return mask;
 }
 
@@ -172,7 +188,7 @@ static int plan_slices(struct plan *p, const struct conf_if *c, const struct obs
 		const struct conf_slice *s = &c->slices[i];
 		struct nft_slice *ns = &p->nft.slices[i];
 
-		ns->protos = live_protos(s, obs);
+		ns->protos = live_protos(c, i, obs);
 		ns->mark = s->mark.value;
 		ns->mark_mask = s->mark.mask;
 		p->cfg.slices[i] = (struct einat_cfg_slice){ .mark = s->mark.value,

@@ -22,7 +22,7 @@ struct observed {
 	struct owners *owners;
 	const struct port_set *bound; /* [PROTO_COUNT]: ports with live bindings */
 	bool no_forwarding; /* net.ipv4.ip_forward is 0 */
-	const bool *suspended; /* [PROTO_COUNT]: slice full, not claimed now */
+	const unsigned *suspended; /* [slice]: PROTO_ mask that is full and not claimed now */
 };
 
 struct plan_lpm {

@@ -251,7 +251,8 @@ static inline int reason_verdict(int reason)
 #define CLASS(name, word, class, text) class,
 	static const char classes[] = { EINAT_REASONS(CLASS) };
 #undef CLASS
-	if (reason == REASON_HAIRPIN || reason == REASON_HAIRPIN_LOCAL)
+	if (reason == REASON_HAIRPIN || reason == REASON_HAIRPIN_LOCAL ||
+	    reason == REASON_LATE_FRAGMENT)
 		return 7; /* TC_ACT_REDIRECT */
 	return classes[reason] == 'D' ? 2 /* TC_ACT_SHOT */ : -1 /* TC_ACT_UNSPEC */;
 }

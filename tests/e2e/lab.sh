@@ -427,6 +427,28 @@ conntrack_of()
 		}' | sort -u
 }
 
+# ctl_word OFFSET [VALUE]: a 32-bit word of the data plane's map "ctl", for what cannot be waited for.
+# Maps of the same name of others are about, so it is found by the program on wan.
+ctl_word()
+{
+	local prog
+	prog=$({ at router "$PY" "$LAB_DIR/tcx.py" wan ids; at router tc filter show dev wan egress; } |
+		sed -nE 's/^tcx egress ([0-9]+).*/\1/p; s/.* id ([0-9]+) .*/\1/p' | head -n 1)
+	[ -n "$prog" ] || return 1
+	"$PY" -c '
+import json, struct, subprocess, sys
+def bpftool(*args):
+    return json.loads(subprocess.check_output(("bpftool", "-j") + args))
+maps = (bpftool("map", "show", "id", str(i)) for i in bpftool("prog", "show", "id", sys.argv[1])["map_ids"])
+m = str(next(x["id"] for x in maps if x.get("name") == "ctl"))
+v = [int(b, 16) for b in bpftool("map", "dump", "id", m)[0]["value"]]
+at = int(sys.argv[2])
+if len(sys.argv) > 3:
+    v[at:at + 4] = struct.pack("=I", int(sys.argv[3]))
+    bpftool("map", "update", "id", m, "key", "0", "0", "0", "0", "value", *map(str, v))
+print(struct.unpack("=I", bytes(v[at:at + 4]))[0])' "$prog" "$@"
+}
+
 # snapshot FILE: all that einat must leave as it was. Counters and dynamic neighbours are left out.
 snapshot()
 {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""tcx.py DEV: how many programs TCX has on DEV, by BPF_PROG_QUERY (older tools do not show it)."""
+"""tcx.py DEV [ids]: how many programs TCX has on DEV, or which, by BPF_PROG_QUERY (older tools do not
+show it)."""
 import ctypes
 import errno
 import platform
@@ -22,4 +23,5 @@ for attach, word in ((46, "ingress"), (47, "egress")):
         e = ctypes.get_errno()
         print("tcx", word, "none" if e == errno.EINVAL else errno.errorcode[e])
     else:
-        print("tcx", word, struct.unpack_from("I", attr, 24)[0])
+        n = struct.unpack_from("I", attr, 24)[0]
+        print("tcx", word, *(ids[:n] if sys.argv[2:] == ["ids"] else [n]))

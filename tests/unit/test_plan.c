@@ -23,7 +23,7 @@ struct fixture {
 	struct foreign_snat snat[2];
 	struct foreign_drop drop[1];
 	struct owners *owners;
-	bool suspended[PROTO_COUNT];
+	unsigned suspended[2];
 	struct observed obs;
 	struct plan *plan;
 };
@@ -264,10 +264,36 @@ static void suspended_protocol_is_not_claimed_but_served(void **state)
 	struct plan *p;
 
 	f->slice[0].protos = PROTO_UDP | PROTO_TCP;
-	f->suspended[EINAT_PROTO_UDP] = true;
+	f->suspended[0] = PROTO_UDP;
 	p = build(f);
 	assert_int_equal(p->nft.slices[0].protos, PROTO_TCP);
 	assert_int_equal(p->cfg.slices[0].protos, PROTO_UDP | PROTO_TCP);
+}
+
+static void full_slice_suspends_alone_unless_another_overlaps(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	f->cif.n_slices = 2;
+	f->slice[1].protos = PROTO_UDP | PROTO_TCP;
+	assert_int_equal(port_set_parse("30000-30999", &f->slice[1].ports), 0);
+	add_prefix(&f->slice[0].internal, LAN);
+	add_prefix(&f->slice[1].internal, "10.0.0.0/8");
+	f->suspended[0] = PROTO_UDP | PROTO_TCP;
+	p = build(f);
+	assert_int_equal(p->nft.slices[0].protos, 0);
+	assert_int_equal(p->nft.slices[1].protos, PROTO_UDP | PROTO_TCP);
+	/* now a flow of 192.168.1.9 would be looked for in the full slice: not claimed */
+	add_prefix(&f->slice[1].internal, "192.168.1.9/32");
+	p = build(f);
+	assert_int_equal(p->nft.slices[1].protos, PROTO_TCP);
+	/* the other way round the data plane never comes to the full one */
+	f->suspended[0] = 0;
+	f->suspended[1] = PROTO_UDP;
+	p = build(f);
+	assert_int_equal(p->nft.slices[0].protos, PROTO_UDP);
+	assert_int_equal(p->nft.slices[1].protos, PROTO_TCP);
 }
 
 static uint32_t lookup(const struct plan_lpm *lpm, size_t n, const char *s)
@@ -403,6 +429,7 @@ int main(void)
 		T(ports_of_others_are_not_given),
 		T(nothing_is_claimed_without_a_free_port),
 		T(suspended_protocol_is_not_claimed_but_served),
+		T(full_slice_suspends_alone_unless_another_overlaps),
 		T(longest_match_alone_tells_the_slices),
 		T(forwards_inside_are_bindings_outside_dnat),
 		T(firewall_that_drops_is_warned_of),

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the data plane hands to the daemon: content, limits, and late fragments sent in again. */
+#include <time.h>
+
+#include "tests/bpf/harness.h"
+
+#define R(x)	REASON_##x
+#define MF	0x2000
+#define AT(off) ((off) / 8)
+#define UDP_OF(l, s, sp, d, dp, ...)                                                               \
+	{                                                                                          \
+		.proto = IPPROTO_UDP, .src = s, .sport = sp, .dst = d, .dport = dp, .len = l,      \
+		__VA_ARGS__                                                                        \
+	}
+
+struct events {
+	struct ring_buffer *ring;
+	unsigned n, bytes;
+	struct einat_event last;
+	uint8_t packet[2048];
+};
+
+static int on_event(void *data, void *record, size_t size)
+{
+	struct events *ev = data;
+	const struct einat_event *e = record;
+
+	assert_true(size >= sizeof(*e) && e->len <= size - sizeof(*e));
+	assert_true(e->len <= sizeof(ev->packet));
+	ev->n++;
+	ev->bytes += e->len;
+	ev->last = *e;
+	memcpy(ev->packet, e + 1, e->len);
+	return 0;
+}
+
+static struct events events_open(const struct lab *lab)
+{
+	struct events ev = { 0 };
+
+	/* what an earlier case left is read, too */
+	ev.ring = ring_buffer__new(bpf_map__fd(lab->sk->maps.events), on_event, &ev, NULL);
+	assert_non_null(ev.ring);
+	ring_buffer__consume(ev.ring);
+	ring_buffer__free(ev.ring);
+	return (struct events){ 0 };
+}
+
+static void events_read(const struct lab *lab, struct events *ev)
+{
+	ev->ring = ring_buffer__new(bpf_map__fd(lab->sk->maps.events), on_event, ev, NULL);
+	assert_non_null(ev->ring);
+	assert_true(ring_buffer__consume(ev->ring) >= 0);
+	ring_buffer__free(ev->ring);
+}
+
+/* A new window of the limit begins. */
+static void next_window(void)
+{
+	const struct timespec t = { .tv_nsec = 2 << EVENT_WINDOW_SHIFT };
+
+	nanosleep(&t, NULL);
+}
+
+static void one_port(struct lab *lab, bool refuse)
+{
+	struct spec first = UDP(LAN_A, 5, REMOTE, 53), out = UDP(EXT, 20000, REMOTE, 53);
+
+	lab_reset(lab);
+	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++) {
+		lab_ports(lab, 0, proto, PORT_LO, PORT_HI, false);
+		lab_ports(lab, 0, proto, 20000, 20000, true);
+	}
+	lab->cfg.flags = refuse ? CFG_F_WHEN_FULL_REFUSE : 0;
+	lab_apply(lab);
+	expect(lab, EINAT_OUT, &first, R(TRANSLATED), &out, "the only port");
+}
+
+static void check_full(struct lab *lab, const struct spec *s, bool refuse)
+{
+	struct events ev = events_open(lab);
+	struct frame f = build(s);
+	int reason = refuse ? R(REFUSED) : R(FULL);
+
+	next_window();
+	expect(lab, EINAT_OUT, s, reason, NULL, "full");
+	events_read(lab, &ev);
+	assert_int_equal(ev.n, 1);
+	assert_int_equal(ev.last.kind, refuse ? EVENT_REFUSED : EVENT_FULL);
+	assert_int_equal(ev.last.ingress_ifindex, 0);
+	assert_int_equal(ev.last.len, 20 + s->options + 8);
+	assert_memory_equal(ev.packet, f.b + 14, ev.last.len);
+}
+
+static void full_slice_tells(void **state)
+{
+	struct spec udp = UDP(LAN_B, 5, REMOTE, 53), big = UDP_OF(1400, LAN_B, 5, REMOTE, 53);
+	struct spec options = UDP(LAN_B, 5, REMOTE, 53, .options = 40);
+
+	(void)state;
+	for (int refuse = 0; refuse < 2; refuse++) {
+		one_port(&the_lab, refuse);
+		check_full(&the_lab, &udp, refuse);
+		check_full(&the_lab, &big, refuse);
+		check_full(&the_lab, &options, refuse);
+	}
+}
+
+static void translated_tells_nothing(void **state)
+{
+	struct spec first = UDP(LAN_A, 5, REMOTE2, 53), out = UDP(EXT, 20000, REMOTE2, 53);
+	struct spec in = UDP(REMOTE, 1, EXT, 20000), in_x = UDP(REMOTE, 1, LAN_A, 5);
+	struct events ev;
+
+	(void)state;
+	one_port(&the_lab, true);
+	ev = events_open(&the_lab);
+	expect(&the_lab, EINAT_OUT, &first, R(TRANSLATED), &out, "out");
+	expect(&the_lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "in");
+	events_read(&the_lab, &ev);
+	assert_int_equal(ev.n, 0);
+}
+
+static void flood_is_bounded(struct lab *lab, enum einat_dir dir, const struct spec *s, int reason,
+			     unsigned burst)
+{
+	struct events ev = events_open(lab);
+	struct timespec a, b;
+	double windows;
+
+	next_window();
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (int i = 0; i < 2000; i++)
+		expect(lab, dir, s, reason, NULL, "flood");
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	events_read(lab, &ev);
+	windows = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) /
+			  (1 << EVENT_WINDOW_SHIFT) +
+		  2;
+	assert_true(ev.n >= burst);
+	/* the thread may move between CPUs, each of which has a limit of its own */
+	assert_true(ev.n <= windows * burst * libbpf_num_possible_cpus());
+	assert_true(ev.n * (sizeof(struct einat_event) + 8) + ev.bytes <= EVENT_RING);
+}
+
+static void floods_are_bounded(void **state)
+{
+	struct spec udp = UDP(LAN_B, 5, REMOTE, 53);
+	struct spec frag = UDP_OF(1480, REMOTE, 53, EXT, 20000, .id = 7, .frag = AT(1480));
+
+	(void)state;
+	one_port(&the_lab, true);
+	flood_is_bounded(&the_lab, EINAT_OUT, &udp, R(REFUSED), EVENT_BURST_FULL);
+	flood_is_bounded(&the_lab, EINAT_IN, &frag, R(FRAG_UNKNOWN), EVENT_BURST_LATE);
+	/* notes of first fragments are not pushed out by it */
+	assert_int_equal(map_count(the_lab.sk->maps.frags), 0);
+}
+
+/* The second fragment comes first: passed on, copied; sent in again once the first one is known. */
+static void late_fragment(void **state)
+{
+	struct lab *lab = &the_lab;
+	struct spec out = UDP(LAN_A, 20100, REMOTE, 53), out_x = UDP(EXT, 20100, REMOTE, 53);
+	struct spec first = UDP_OF(1472, REMOTE2, 9, EXT, 20100, .id = 7, .frag = MF);
+	struct spec first_x = UDP_OF(1472, REMOTE2, 9, LAN_A, 20100, .id = 7, .frag = MF);
+	struct spec late = UDP_OF(777, REMOTE2, 9, EXT, 20100, .id = 7, .frag = AT(1480));
+	struct spec late_x = UDP_OF(777, REMOTE2, 9, LAN_A, 20100, .id = 7, .frag = AT(1480));
+	struct spec other = UDP_OF(777, REMOTE2, 9, EXT, 20100, .id = 8, .frag = AT(1480));
+	struct frame f = build(&late), padded = f;
+	struct events ev;
+
+	(void)state;
+	lab_reset(lab);
+	next_window();
+	expect(lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "binding");
+	ev = events_open(lab);
+	padded.n += 10; /* what follows the datagram is not of it */
+	expect_frame(lab, EINAT_IN, &padded, R(FRAG_UNKNOWN), NULL, 0, 0, "late one");
+	events_read(lab, &ev);
+	assert_int_equal(ev.n, 1);
+	assert_int_equal(ev.last.kind, EVENT_LATE_FRAGMENT);
+	assert_int_equal(ev.last.len, f.n - 14);
+	assert_memory_equal(ev.packet, f.b + 14, f.n - 14);
+
+	/* no note yet: not turned around */
+	expect(lab, EINAT_OUT, &late, R(FRAG_UNKNOWN), NULL, "sent out before the first");
+	expect(lab, EINAT_IN, &first, R(TRANSLATED), &first_x, "first one");
+	expect(lab, EINAT_OUT, &late, R(LATE_FRAGMENT), NULL, "sent out again");
+	expect(lab, EINAT_IN, &late, R(FRAGMENT), &late_x, "and in");
+	expect(lab, EINAT_OUT, &other, R(FRAG_UNKNOWN), NULL, "another datagram's");
+	/* an old note counts no more */
+	lab->ctl->now_override = T0 + T_FRAG + 1;
+	expect(lab, EINAT_OUT, &late, R(FRAG_UNKNOWN), NULL, "after its time");
+}
+
+/* A first fragment that no binding wants leaves no note: its later ones stay masquerade's. */
+static void foreign_fragments_stay(void **state)
+{
+	struct lab *lab = &the_lab;
+	struct spec first = UDP_OF(1472, REMOTE2, 9, EXT, 33333, .id = 7, .frag = MF);
+	struct spec late = UDP_OF(777, REMOTE2, 9, EXT, 33333, .id = 7, .frag = AT(1480));
+
+	(void)state;
+	lab_reset(lab);
+	expect(lab, EINAT_IN, &late, R(FRAG_UNKNOWN), NULL, "late one");
+	expect(lab, EINAT_IN, &first, R(NO_BINDING), NULL, "first one");
+	expect(lab, EINAT_OUT, &late, R(FRAG_UNKNOWN), NULL, "sent out again");
+	assert_int_equal(map_count(lab->sk->maps.frags), 0);
+}
+
+static void too_large_for_the_ring(void **state)
+{
+	struct spec late = UDP_OF(EVENT_PACKET_MAX - 19, REMOTE2, 9, EXT, 20100, .frag = AT(1480));
+	struct spec fits = UDP_OF(EVENT_PACKET_MAX - 20, REMOTE2, 9, EXT, 20100, .frag = AT(1480));
+	struct events ev;
+
+	(void)state;
+	lab_reset(&the_lab);
+	next_window();
+	ev = events_open(&the_lab);
+	expect(&the_lab, EINAT_IN, &late, R(FRAG_UNKNOWN), NULL, "too large");
+	events_read(&the_lab, &ev);
+	assert_int_equal(ev.n, 0);
+	expect(&the_lab, EINAT_IN, &fits, R(FRAG_UNKNOWN), NULL, "fits");
+	events_read(&the_lab, &ev);
+	assert_int_equal(ev.n, 1);
+	assert_int_equal(ev.bytes, EVENT_PACKET_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(full_slice_tells),
+		cmocka_unit_test(translated_tells_nothing),
+		cmocka_unit_test(late_fragment),
+		cmocka_unit_test(foreign_fragments_stay),
+		cmocka_unit_test(too_large_for_the_ring),
+		cmocka_unit_test(floods_are_bounded),
+	};
+
+	return run_table("event", NULL, 0, tests, COUNT_OF(tests));
+}

@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A full slice, under a flood: --when-full refuse tells the sender, within limits; masquerade, the
+# default, takes what the slice cannot, and gives it back when there is room. Bindings that exist
+# are served either way, and nothing leaves with a private source.
+set -u
+. "$(dirname "$0")/lab.sh"
+lab_up
+RANGE=20000-20063
+
+# flood SOCKETS SECONDS ADDRESS: one datagram from each of so many sockets, round and round; prints
+# how many sockets were told EHOSTUNREACH (ICMP code 13), with what type and code, from where.
+cat >"$T/flood.py" <<'END'
+import select, socket, struct, sys, time
+n, seconds, to = int(sys.argv[1]), float(sys.argv[2]), (sys.argv[3], 7000)
+socks, told, answered = [], [], set()
+for i in range(n):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(0, 11, 1)  # IP_RECVERR
+    s.setblocking(False)
+    s.bind(("", 30000 + i))
+    socks.append(s)
+end = time.monotonic() + seconds
+def drain(s):
+    try:
+        s.recv(2048)
+        answered.add(s)
+    except OSError:
+        pass
+    try:
+        _, anc, _, _ = s.recvmsg(2048, 1024, 0x2000)  # MSG_ERRQUEUE
+    except OSError:
+        return
+    for level, kind, data in anc:
+        if level == 0 and kind == 11:
+            errno, origin, type_, code = struct.unpack("=IBBB", data[:7])
+            offender = socket.inet_ntoa(data[20:24])
+            told.append("%d %d/%d %s" % (errno, type_, code, offender))
+poll = select.poll()
+for s in socks:
+    poll.register(s, select.POLLIN)
+by_fd = {s.fileno(): s for s in socks}
+rounds = 0
+while time.monotonic() < end:
+    for s in socks:
+        try:
+            s.sendto(b"seen", to)
+        except OSError:
+            pass
+    for fd, _ in poll.poll(10):
+        drain(by_fd[fd])
+    rounds += 1
+    time.sleep(0.05)
+for s in socks:
+    drain(s)
+print("%d told %s; %d answered; %d rounds" %
+      (len(told), ",".join(sorted(set(told))), len(answered), rounds))
+END
+flood() { at "$1" "$PY" "$T/flood.py" "$2" "$3" "$A1"; }
+
+# ---- refuse
+must_start --proto udp --ports $RANGE --when-full refuse --udp-timeout 120
+hold held h2 25000 $A1:7000
+held=$PID to=$ENDPOINT
+stream live h1 20010 $A1:7000
+live=$PID
+wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:20010)" ]'
+start icmp h1 tcpdump -i eth0 -nn -v -l "icmp[0] = 3"
+dump=$PID
+wait_for 5 logged icmp "listening on"
+out=$(flood h1 200 3)
+check_match "refuse: hosts are told: EHOSTUNREACH, ICMP 3/13, from the router's LAN address ($out)" \
+	"$out" "^[1-9][0-9]* told 113 3/13 192.168.1.1;"
+told=${out%% *}
+check_num "refuse: at most 2 a second for one host" "$told" -le 9
+check_match "refuse: what fits is translated ($out)" "$out" "; 6[0-2] answered"
+check_num "refuse: the data plane counts them" "$(stat_of out refused)" -ge 1000
+check_eq "refuse: and none as merely full" "$(stat_of out full)" 0
+finish "$dump"
+check_match "refuse: the message quotes the datagram as the host sent it" \
+	"$(grep -A3 'host 203.0.113.10 unreachable - admin prohibited' "$T/icmp" | grep -m1 -A1 'ttl 64')" \
+	"192.168.1.2.30[0-9]+ > $A1.7000: \[?"
+check_eq "refuse: nothing is masqueraded" "$(conntrack_of udp 192.168.1.2)" untouched
+start flood2 h2 "$PY" "$T/flood.py" 100 2 $A1
+second=$PID
+flood h1 100 2 >"$T/flood1"
+wait "$second"
+sum=$(($(sed 's/ .*//' "$T/flood1") + $(sed 's/ .*//' "$T/flood2")))
+check_num "refuse: at most 10 a second in all" "$sum" -le 30
+check_match "refuse: the second host is told, too ($(cat "$T/flood2"))" "$(cat "$T/flood2")" \
+	"^[1-9][0-9]* told 113 3/13 192.168.1.1;"
+check_eq "refuse: a binding is served through it all" "$(send far 7777 "$to")" "$FAR 7777"
+result=$(stream_end live "$live")
+check_eq "refuse: a stream lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "refuse: no packet left with a private source" "$(leaks)" 0
+finish "$held"
+check "refuse: stop" stop_einat
+
+# ---- masquerade
+at router conntrack -F 2>/dev/null
+must_start --proto udp --ports $RANGE --udp-timeout 120
+hold held h2 25000 $A1:7000
+held=$PID to=$ENDPOINT
+stream live h1 20010 $A1:7000
+live=$PID
+wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:20010)" ]'
+# one datagram each, all at once: the slice fills before anybody can look
+cat >"$T/burst.py" <<'END'
+# Each socket repeats its datagram every 10 ms until it is answered: how long did the last one take?
+import select, socket, sys, time
+n, to = int(sys.argv[1]), (sys.argv[2], 7000)
+socks = {}
+for i in range(n):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", 31000 + i))
+    socks[s.fileno()] = s
+poll = select.poll()
+for fd in socks:
+    poll.register(fd, select.POLLIN)
+start, took = time.monotonic(), {}
+while len(took) < n and time.monotonic() - start < 10:
+    begun = time.monotonic()
+    for fd, s in socks.items():
+        if fd not in took:
+            s.sendto(b"seen", to)
+    while (left := begun + 0.01 - time.monotonic()) > 0:
+        for fd, _ in poll.poll(left * 1000):
+            socks[fd].recv(100)
+            took.setdefault(fd, time.monotonic() - start)
+print("%d of %d answered, the last after %d ms" % (len(took), n, max(took.values()) * 1000))
+END
+out=$(at h1 "$PY" "$T/burst.py" 200 $A1)
+check_match "masquerade: nobody is cut off ($out)" "$out" "^200 of 200 answered"
+ms=${out##*after }
+check_num "masquerade: those that met the full slice get through soon ($out)" "${ms% ms}" -lt 1000
+check_match "masquerade: new flows are masqueraded" "$(seen h2 26000 $A1:7000)" "^$EXT:"
+check_eq "masquerade: conntrack says so" "$(conntrack_of udp 192.168.1.3:26000)" masquerade
+check_not "masquerade: on a port that is not the slice's" \
+	eval 'p=$(at router conntrack -L -p udp --orig-src 192.168.1.3 --orig-port-src 26000 2>/dev/null |
+	sed "s/.*dport=//; s/ .*//"); [ "$p" -ge 20000 ] && [ "$p" -le 20063 ]'
+check_match "masquerade: it is said" "$(cat "$T/einat")" "new flows go to masquerade until"
+check_eq "masquerade: the claim is suspended" \
+	"$(einat status -i wan --json | json "d[0]['claim'] if isinstance(d, list) else d.get('interfaces', [d])[0]['claim']")" suspended
+check_eq "masquerade: a binding is served on" "$(send far 7777 "$to")" "$FAR 7777"
+flood h1 300 2 >"$T/flood"
+check_match "masquerade: a flood is answered ($(cat "$T/flood"))" "$(cat "$T/flood")" \
+	"^0 told ; 300 answered"
+full=$(stat_of out full)
+seen h2 26001 $A1:7000 >/dev/null
+check_eq "masquerade: suspended, no new flow meets the full slice" "$(stat_of out full)" "$full"
+result=$(stream_end live "$live")
+check_eq "masquerade: a stream lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "masquerade: a stream's endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+check_eq "masquerade: no packet left with a private source" "$(leaks)" 0
+finish "$held"
+check "masquerade: stop" stop_einat
+
+# ---- below the low-water mark: what is idle expires, and the slice takes new flows again
+# later SECONDS: the data plane's clock is set forward, by the switch that it has for tests
+later() { ctl_word 8 $(($(cut -d. -f1 /proc/uptime) + $1)); }
+at router conntrack -F 2>/dev/null
+must_start --proto icmp --ports $RANGE
+for i in $(seq 64); do
+	at h1 ping -q -c 1 -W 1 -e $((21000 + i)) $A1 >/dev/null &
+	[ $((i % 16)) != 0 ] || wait -n
+done
+wait_for 5 logged einat "new flows go to masquerade"
+check "low water: suspended first" logged einat "new flows go to masquerade"
+check "low water: ping from h2 works meanwhile" at h2 ping -q -c 1 -W 2 -e 22000 $A1
+check "low water: a minute later" later 62
+check "low water: bindings expire, the slice takes flows again" \
+	wait_for 5 logged einat "takes new icmp flows again"
+at router conntrack -F 2>/dev/null
+check "low water: ping works" at h1 ping -q -c 1 -W 2 -e 20001 $A1
+check_eq "low water: by a binding" "$(binding_of icmp 192.168.1.2:20001)" "$EXT:20001"
+check_eq "no packet left with a private source" "$(leaks)" 0
+check "stop" stop_einat
+finish_tests
