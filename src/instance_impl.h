@@ -44,7 +44,7 @@ void instance_resume(struct instance *inst);
 int instance_reopen(struct instance *inst, struct err *err);
 /** instance_try_apply() - as instance_apply(); a failure is logged, with @why, and tried again. */
 void instance_try_apply(struct instance *inst, const char *why);
-/** instance_watermarks() - suspend or resume the claims as the slices fill; true if that changed. */
+/** instance_watermarks() - suspend or resume claims as the slices fill; true if one changed. */
 bool instance_watermarks(struct instance *inst);
 /** instance_slow_open() - serve the events of inst->engine; without it, it is said and goes on. */
 void instance_slow_open(struct instance *inst);
