@@ -7,6 +7,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +20,11 @@
 #include "lib/net.h"
 #include "nft/expr.h"
 
-/* Offsets and lengths in an IPv4, a transport and an ICMP header. */
+/* Offsets in an IPv4, an IPv6, a transport and an ICMP header (of either family). */
 #define IP_SADDR  12
 #define IP_DADDR  16
+#define IP6_SADDR 8
+#define IP6_DADDR 24
 #define TH_SPORT  0
 #define TH_DPORT  2
 #define ICMP_TYPE 0
@@ -29,6 +32,8 @@
 
 /* The second 32-bit word of register 1: nft puts the second field of a concatenation there. */
 #define REG_1_WORD_1 NFT_REG32_01
+/* What follows an IPv6 address in register 1. */
+#define REG_1_WORD_4 NFT_REG32_04
 
 static __attribute__((format(printf, 2, 3))) void say(struct rule *r, const char *fmt, ...)
 {
@@ -92,9 +97,27 @@ static void load_payload(struct rule *r, uint32_t base, uint32_t offset, uint32_
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
 }
 
-static void load_saddr(struct rule *r)
+static bool is6(const struct rule *r)
 {
-	load_payload(r, NFT_PAYLOAD_NETWORK_HEADER, IP_SADDR, 4, NFT_REG_1);
+	return r->nfproto == NFPROTO_IPV6;
+}
+
+/* The family in nft's addresses. */
+static const char *ip_word(const struct rule *r)
+{
+	return is6(r) ? "ip6" : "ip";
+}
+
+static void load_addr(struct rule *r, enum match_side side)
+{
+	bool src = side == MATCH_SRC;
+
+	if (is6(r))
+		load_payload(r, NFT_PAYLOAD_NETWORK_HEADER, src ? IP6_SADDR : IP6_DADDR, 16,
+			     NFT_REG_1);
+	else
+		load_payload(r, NFT_PAYLOAD_NETWORK_HEADER, src ? IP_SADDR : IP_DADDR, 4,
+			     NFT_REG_1);
 }
 
 /* [ cmp OP reg 1 data ] */
@@ -190,6 +213,7 @@ void rule_free(struct rule *r)
 
 void match_nfproto(struct rule *r, uint8_t nfproto)
 {
+	r->nfproto = nfproto;
 	load_meta(r, NFT_META_NFPROTO);
 	cmp(r, NFT_CMP_EQ, &nfproto, sizeof(nfproto));
 	say(r, "meta nfproto %s", nfproto == NFPROTO_IPV6 ? "ipv6" : "ipv4");
@@ -241,9 +265,11 @@ void match_mark(struct rule *r, uint32_t value, uint32_t mask)
 
 void match_l4proto(struct rule *r, uint8_t ipproto)
 {
+	if (is6(r) && ipproto == IPPROTO_ICMP)
+		ipproto = IPPROTO_ICMPV6;
 	load_meta(r, NFT_META_L4PROTO);
 	cmp(r, NFT_CMP_EQ, &ipproto, sizeof(ipproto));
-	say(r, "meta l4proto %s", proto_name(proto_bit(ipproto)));
+	say(r, "meta l4proto %s", l4proto_text(ipproto));
 }
 
 void match_l4proto_set(struct rule *r, const char *set)
@@ -255,10 +281,10 @@ void match_l4proto_set(struct rule *r, const char *set)
 
 void match_ip_set(struct rule *r, enum match_side side, const char *set, bool negate)
 {
-	load_payload(r, NFT_PAYLOAD_NETWORK_HEADER, side == MATCH_SRC ? IP_SADDR : IP_DADDR, 4,
-		     NFT_REG_1);
+	load_addr(r, side);
 	lookup(r, set, negate);
-	say(r, "ip %s %s@%s", side == MATCH_SRC ? "saddr" : "daddr", negate ? "!= " : "", set);
+	say(r, "%s %s %s@%s", ip_word(r), side == MATCH_SRC ? "saddr" : "daddr",
+	    negate ? "!= " : "", set);
 }
 
 void match_sport(struct rule *r, uint8_t ipproto, struct port_range ports)
@@ -287,14 +313,15 @@ void match_proto_sport_set(struct rule *r, const char *set)
 
 void match_echo_id(struct rule *r, struct port_range ids)
 {
-	uint8_t type = ICMP_ECHO;
+	uint8_t type = is6(r) ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
+	const char *word = is6(r) ? "icmpv6" : "icmp";
 	char buf[16];
 
 	load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_TYPE, 1, NFT_REG_1);
 	cmp(r, NFT_CMP_EQ, &type, sizeof(type));
 	load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_ID, 2, NFT_REG_1);
 	cmp_ports(r, ids);
-	say(r, "icmp type echo-request icmp id %s", ports_text(ids, buf));
+	say(r, "%s type echo-request %s id %s", word, word, ports_text(ids, buf));
 }
 
 void match_no_source_nat(struct rule *r)
@@ -357,16 +384,16 @@ static struct nftnl_expr *nat_new(struct rule *r, uint32_t type)
 	if (!e)
 		return NULL;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, type);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, NFPROTO_IPV4);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, r->nfproto);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
 	return e;
 }
 
 void do_snat_identity(struct rule *r)
 {
-	load_saddr(r);
+	load_addr(r, MATCH_SRC);
 	nat_new(r, NFT_NAT_SNAT);
-	say(r, "snat ip to ip saddr");
+	say(r, "snat %s to %s saddr", ip_word(r), ip_word(r));
 }
 
 void do_nat(struct rule *r, enum nat_kind kind, const struct port_range *to)
@@ -376,7 +403,7 @@ void do_nat(struct rule *r, enum nat_kind kind, const struct port_range *to)
 	struct nftnl_expr *e;
 
 	if (!masq)
-		load_saddr(r);
+		load_addr(r, MATCH_SRC);
 	if (to) {
 		load_port(r, NFT_REG_2, to->lo);
 		if (to->hi != to->lo)
@@ -401,7 +428,8 @@ void do_nat(struct rule *r, enum nat_kind kind, const struct port_range *to)
 	if (masq)
 		say(r, to ? "masquerade to :%s" : "masquerade%s", ports);
 	else
-		say(r, to ? "snat ip to ip saddr:%s" : "snat ip to ip saddr%s", ports);
+		say(r, to ? "snat %s to %s saddr:%s" : "snat %s to %s saddr%s", ip_word(r),
+		    ip_word(r), ports);
 }
 
 void do_dnat_map(struct rule *r, const char *map)
@@ -419,8 +447,8 @@ void do_dnat_map(struct rule *r, const char *map)
 	e = nat_new(r, NFT_NAT_DNAT);
 	if (!e)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, REG_1_WORD_1);
-	say(r, "dnat ip to meta l4proto . th dport map @%s", map);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, is6(r) ? REG_1_WORD_4 : REG_1_WORD_1);
+	say(r, "dnat %s to meta l4proto . th dport map @%s", ip_word(r), map);
 }
 
 static void verdict(struct rule *r, uint32_t code, const char *chain)
@@ -451,6 +479,11 @@ void do_drop(struct rule *r)
 {
 	verdict(r, NF_DROP, NULL);
 	say(r, "drop");
+}
+
+const char *l4proto_text(uint8_t ipproto)
+{
+	return ipproto == IPPROTO_ICMPV6 ? "ipv6-icmp" : proto_name(proto_bit(ipproto));
 }
 
 int ifname_text(const char *ifname, char *buf, size_t size)

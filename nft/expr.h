@@ -17,6 +17,7 @@
 struct rule {
 	struct nftnl_rule *nl;
 	char text[512]; /* nft syntax, comment included */
+	uint8_t nfproto; /* of the packets: match_nfproto() sets it, helpers go by it */
 	bool failed; /* out of memory, or the text does not fit */
 };
 
@@ -31,11 +32,13 @@ void rule_init(struct rule *r, const char *comment);
 void rule_finish(struct rule *r, const char *comment);
 void rule_free(struct rule *r);
 
+/** match_nfproto() - NFPROTO_IPV4 or NFPROTO_IPV6; comes first in a rule. */
 void match_nfproto(struct rule *r, uint8_t nfproto);
 void match_oif(struct rule *r, int ifindex, bool negate);
 void match_oifname(struct rule *r, const char *ifname);
 void match_iifname(struct rule *r, const char *ifname);
 void match_mark(struct rule *r, uint32_t value, uint32_t mask);
+/** match_l4proto() - IPPROTO_ICMP stands for ICMPv6 in a rule about IPv6. */
 void match_l4proto(struct rule *r, uint8_t ipproto);
 void match_l4proto_set(struct rule *r, const char *set);
 void match_ip_set(struct rule *r, enum match_side side, const char *set, bool negate);
@@ -57,12 +60,14 @@ void do_counter(struct rule *r);
 void do_snat_identity(struct rule *r);
 /** do_nat() - @to NULL: any port. A port already within @to is kept unless the tuple is taken. */
 void do_nat(struct rule *r, enum nat_kind kind, const struct port_range *to);
-/** do_dnat_map() - @map: inet_proto . inet_service : ipv4_addr . inet_service. */
+/** do_dnat_map() - @map: inet_proto . inet_service : address . inet_service. */
 void do_dnat_map(struct rule *r, const char *map);
 void do_goto(struct rule *r, const char *chain);
 void do_return(struct rule *r);
 void do_drop(struct rule *r);
 
+/** l4proto_text() - as nft spells it. */
+const char *l4proto_text(uint8_t ipproto);
 /** ifname_text() - @ifname as nft syntax wants it inside quotes; -EINVAL if that is impossible. */
 int ifname_text(const char *ifname, char *buf, size_t size);
 

@@ -46,11 +46,12 @@ static int check_forward(const struct nft_spec *spec, size_t i, struct err *err)
 	if ((f->proto != PROTO_UDP && f->proto != PROTO_TCP) || !f->port || !f->to_port)
 		return err_set(err, EINVAL, "forward %zu of %s needs udp or tcp and ports from 1",
 			       i + 1, spec->ifname);
-	if (!net_addr_is4(&f->to))
+	if (!spec->ipv6 && !net_addr_is4(&f->to))
 		return err_set(err, EINVAL, "forward of %s port %u: the target is not IPv4",
 			       proto_name(f->proto), f->port);
 	for (size_t j = 0; j < i; j++)
-		if (spec->forwards[j].proto == f->proto && spec->forwards[j].port == f->port)
+		if (spec->forwards[j].proto == f->proto && spec->forwards[j].port == f->port &&
+		    net_addr_is4(&spec->forwards[j].to) == net_addr_is4(&f->to))
 			return err_set(err, EINVAL, "two forwards for %s port %u",
 				       proto_name(f->proto), f->port);
 	return 0;
@@ -90,7 +91,7 @@ static int check(const struct nft_spec *spec, struct err *err)
 	for (size_t i = 0; i < spec->n_forwards && !ret; i++)
 		ret = check_forward(spec, i, err);
 	for (int p = 0; p < PROTO_COUNT && !ret; p++)
-		if (spec->rest != NFT_REST_NONE && spec->kept_protos & 1u << p)
+		if (table_has_rest(spec) && spec->kept_protos & 1u << p)
 			ret = check_kept(spec, p, err);
 	return ret;
 }
@@ -137,7 +138,7 @@ static bool same_structure(const struct table *a, const struct table *b)
 {
 	if (strcmp(a->name, b->name) || a->n_sets != b->n_sets || a->n_chains != b->n_chains)
 		return false;
-	for (size_t i = 0; i < a->n_sets; i++)
+	for (size_t i = 0; i < a->n_sets; i++) /* a name tells the family */
 		if (strcmp(a->set[i].name, b->set[i].name) || a->set[i].type != b->set[i].type)
 			return false;
 	for (size_t i = 0; i < a->n_chains; i++) {

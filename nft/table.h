@@ -17,7 +17,7 @@ enum nft_rest {
 
 struct nft_slice {
 	unsigned protos; /* PROTO_ mask that is claimed now; 0: claim suspended */
-	struct net_list internal; /* sources; 0.0.0.0/0 for all */
+	struct net_list internal; /* sources; 0.0.0.0/0 and ::/0 for all */
 	struct net_list not_internal; /* except these (subnets that a foreign rule owns) */
 	struct net_list exclude_dest; /* no claim towards these */
 	uint32_t mark, mark_mask; /* mask 0: any mark */
@@ -27,19 +27,22 @@ struct nft_slice {
 struct nft_forward {
 	unsigned proto; /* one PROTO_ bit, UDP or TCP */
 	uint16_t port;
-	struct net_addr to;
+	struct net_addr to; /* its family is that of the packets */
 	uint16_t to_port;
 };
 
 struct nft_spec {
 	const char *ifname;
 	int ifindex; /* the claim matches it by index */
-	struct net_addr *external;
+	bool ipv6; /* rules for IPv6 too; false: IPv6 addresses and prefixes are passed over */
+	struct net_addr *external; /* what packets of this host may have as their source */
 	size_t n_external;
 	struct nft_slice *slices;
 	size_t n_slices;
-	enum nft_rest rest;
-	struct net_list guarded; /* guard: sources that others masquerade; 0.0.0.0/0 for all */
+	enum nft_rest rest,
+		rest6; /* of IPv4, of IPv6: others may masquerade one and not the other */
+	struct net_list
+		guarded; /* guard: sources that others masquerade; 0.0.0.0/0, ::/0 for all */
 	unsigned kept_protos; /* PROTO_ mask that has slice ports at all */
 	struct port_set kept[PROTO_COUNT]; /* ports the masquerade must stay out of */
 	struct port_set local[PROTO_COUNT]; /* ports of local sockets inside kept: not moved */
@@ -50,7 +53,7 @@ struct nft_spec {
 /*
  * All return 0 or -errno with @err (may be NULL), and write in one atomic batch: on failure the
  * kernel is as before. -EINVAL: the spec makes no sense; -EPERM: no CAP_NET_ADMIN; -EOPNOTSUPP: the
- * kernel lacks what @err names; -ENOMEM. IPv6 prefixes and external addresses are passed over.
+ * kernel lacks what @err names; -ENOMEM.
  */
 /** nft_table_apply() - write the whole table; an older one is replaced. */
 int nft_table_apply(const struct nft_spec *spec, struct err *err);

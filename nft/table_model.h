@@ -16,9 +16,11 @@
 #define NAME_CLAIM   "claim" /* nat postrouting, srcnat - 1 */
 #define NAME_REST    "rest" /* nat postrouting, srcnat */
 #define NAME_HOST    "host" /* this host's own flows; entered from claim or rest */
+#define NAME_REST6   "rest6" /* IPv6 sources of a slice; entered from rest */
 #define NAME_FORWARD "forward_in" /* nat prerouting, dstnat */
 #define NAME_LEAK    "leak" /* filter postrouting, srcnat + 200 */
 
+/* Sets of addresses: those of IPv6 have a 6 at their end, as external6. */
 #define NAME_EXTERNAL	 "external"
 #define NAME_LOCAL_PORTS "local_ports"
 #define NAME_KEPT_PROTOS "kept_protos"
@@ -35,12 +37,12 @@
 
 /* ---- sets ---------------------------------------------------------------------------- */
 enum set_type {
-	SET_ADDR, /* ipv4_addr */
-	SET_ADDR_RANGES, /* ipv4_addr, interval */
+	SET_ADDR, /* ipv4_addr or ipv6_addr, see struct set */
+	SET_ADDR_RANGES, /* the same, interval */
 	SET_PROTO, /* inet_proto */
 	SET_PORT_RANGES, /* inet_service, interval */
 	SET_PROTO_PORT, /* inet_proto . inet_service */
-	MAP_PROTO_PORT_TO, /* inet_proto . inet_service : ipv4_addr . inet_service */
+	MAP_PROTO_PORT_TO, /* inet_proto . inet_service : address . inet_service */
 };
 
 /* Which fields count depends on the type; the others are zero. */
@@ -56,6 +58,7 @@ struct set_elem {
 struct set {
 	char name[NAME_SIZE];
 	enum set_type type;
+	bool ipv6; /* its addresses are */
 	const char *comment;
 	struct set_elem *elem;
 	size_t n;
@@ -82,6 +85,18 @@ struct table {
 	bool failed; /* out of memory */
 };
 
+/** table_has_rest() - whether any family's ports are to be kept out of the slice. */
+static inline bool table_has_rest(const struct nft_spec *spec)
+{
+	return spec->rest != NFT_REST_NONE || (spec->ipv6 && spec->rest6 != NFT_REST_NONE);
+}
+
+/** table_has_guard() - whether others masquerade, of any family. */
+static inline bool table_has_guard(const struct nft_spec *spec)
+{
+	return spec->rest == NFT_REST_GUARD || (spec->ipv6 && spec->rest6 == NFT_REST_GUARD);
+}
+
 /** table_name() - the table of an interface into @buf (NAME_SIZE); returns @buf. */
 char *table_name(const char *ifname, char *buf);
 /** table_build() - 0, -EINVAL or -ENOMEM with @err; the table is the caller's: table_free(). */
@@ -91,6 +106,7 @@ void table_free(struct table *t);
 /* table_sets.c and table_rules.c: they set t->failed when memory runs out. */
 void table_add_sets(struct table *t, const struct nft_spec *spec);
 void table_add_chains(struct table *t, const struct nft_spec *spec);
+bool table_has_forwards(const struct nft_spec *spec, bool ipv6);
 bool set_eq(const struct set *a, const struct set *b);
 
 /* table_write.c */

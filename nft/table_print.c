@@ -7,13 +7,14 @@
 
 #include "nft/table_model.h"
 
-static const char *type_text(enum set_type type)
+static const char *type_text(const struct set *s)
 {
-	switch (type) {
+	switch (s->type) {
 	case SET_ADDR:
-		return "type ipv4_addr";
+		return s->ipv6 ? "type ipv6_addr" : "type ipv4_addr";
 	case SET_ADDR_RANGES:
-		return "type ipv4_addr; flags interval; auto-merge";
+		return s->ipv6 ? "type ipv6_addr; flags interval; auto-merge"
+			       : "type ipv4_addr; flags interval; auto-merge";
 	case SET_PROTO:
 		return "type inet_proto";
 	case SET_PORT_RANGES:
@@ -21,60 +22,59 @@ static const char *type_text(enum set_type type)
 	case SET_PROTO_PORT:
 		return "type inet_proto . inet_service";
 	case MAP_PROTO_PORT_TO:
-		return "type inet_proto . inet_service : ipv4_addr . inet_service";
+		return s->ipv6 ? "type inet_proto . inet_service : ipv6_addr . inet_service"
+			       : "type inet_proto . inet_service : ipv4_addr . inet_service";
 	}
 	return "";
 }
 
-static const char *proto_text(uint8_t ipproto)
-{
-	return proto_name(proto_bit(ipproto));
-}
-
-/* The length of the prefix that is exactly lo..hi, or -1; net_prefix_format() wants v4 in v6. */
+/* The length of the prefix that is exactly lo..hi, in 0..128, or -1. */
 static int prefix_len(const struct set_elem *e)
 {
-	uint32_t lo = ntohl(net_addr_to4(&e->lo)), diff = lo ^ ntohl(net_addr_to4(&e->hi));
+	int len = 0;
 
-	if (diff & (diff + 1) || lo & diff)
-		return -1;
-	return diff ? __builtin_clz(diff) : 32;
+	while (len < 128 && !((e->lo.b[len / 8] ^ e->hi.b[len / 8]) & 0x80 >> len % 8))
+		len++;
+	for (int bit = len; bit < 128; bit++)
+		if (e->lo.b[bit / 8] & 0x80 >> bit % 8 || !(e->hi.b[bit / 8] & 0x80 >> bit % 8))
+			return -1;
+	return len;
 }
 
-static void print_range(const struct set_elem *e, FILE *out)
+static void print_range(const struct set *s, const struct set_elem *e, FILE *out)
 {
 	char lo[NET_ADDR_STRLEN], hi[NET_ADDR_STRLEN];
-	int len = prefix_len(e);
+	int len = prefix_len(e), first = s->ipv6 ? 0 : 96;
 
 	net_addr_format(&e->lo, lo);
-	if (len == 32)
+	if (len == 128)
 		fprintf(out, "%s", lo);
 	else if (len >= 0)
-		fprintf(out, "%s/%d", lo, len);
+		fprintf(out, "%s/%d", lo, len - first);
 	else
 		fprintf(out, "%s-%s", lo, net_addr_format(&e->hi, hi));
 }
 
-static void print_elem(enum set_type type, const struct set_elem *e, FILE *out)
+static void print_elem(const struct set *s, const struct set_elem *e, FILE *out)
 {
 	char buf[NET_ADDR_STRLEN];
 
-	switch (type) {
+	switch (s->type) {
 	case SET_ADDR:
 	case SET_ADDR_RANGES:
-		print_range(e, out);
+		print_range(s, e, out);
 		break;
 	case SET_PROTO:
-		fprintf(out, "%s", proto_text(e->ipproto));
+		fprintf(out, "%s", l4proto_text(e->ipproto));
 		break;
 	case SET_PORT_RANGES:
 		fprintf(out, e->ports.lo == e->ports.hi ? "%u" : "%u-%u", e->ports.lo, e->ports.hi);
 		break;
 	case SET_PROTO_PORT:
-		fprintf(out, "%s . %u", proto_text(e->ipproto), e->ports.lo);
+		fprintf(out, "%s . %u", l4proto_text(e->ipproto), e->ports.lo);
 		break;
 	case MAP_PROTO_PORT_TO:
-		fprintf(out, "%s . %u : %s . %u", proto_text(e->ipproto), e->ports.lo,
+		fprintf(out, "%s . %u : %s . %u", l4proto_text(e->ipproto), e->ports.lo,
 			net_addr_format(&e->to, buf), e->to_port);
 		break;
 	}
@@ -83,11 +83,10 @@ static void print_elem(enum set_type type, const struct set_elem *e, FILE *out)
 static void print_set(const struct set *s, FILE *out)
 {
 	fprintf(out, "\t%s %s {\n\t\t%s\n\t\tcomment \"%s\"\n",
-		s->type == MAP_PROTO_PORT_TO ? "map" : "set", s->name, type_text(s->type),
-		s->comment);
+		s->type == MAP_PROTO_PORT_TO ? "map" : "set", s->name, type_text(s), s->comment);
 	for (size_t i = 0; i < s->n; i++) {
 		fputs(i ? ",\n\t\t\t     " : "\t\telements = { ", out);
-		print_elem(s->type, &s->elem[i], out);
+		print_elem(s, &s->elem[i], out);
 	}
 	fputs(s->n ? " }\n\t}\n\n" : "\t}\n\n", out);
 }

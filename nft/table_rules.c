@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The chains and rules of a table: one function per rule, headed by the rule in nft syntax.
- * WAN is the interface's name, INDEX its index, "ipv4" stands for `meta nfproto ipv4`.
+ * WAN is the interface's name, INDEX its index, "ipv4" stands for `meta nfproto ipv4`. Of IPv6
+ * there are the same rules with ipv6, ip6 and icmpv6, whose sets of addresses have a 6 at their
+ * end.
  */
 #include <netinet/in.h>
 #include <linux/netfilter.h>
@@ -10,16 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft/table_model.h"
+#include "nft/table_rules.h"
 
 #define PRIO_CLAIM (NF_IP_PRI_NAT_SRC - 1)
 #define PRIO_REST  NF_IP_PRI_NAT_SRC
 #define PRIO_DNAT  NF_IP_PRI_NAT_DST
 /* after source NAT and after conntrack's last own hook but one */
 #define PRIO_LEAK (NF_IP_PRI_NAT_SRC + 200)
-
-/* A masquerade rule of its own for that many gaps between slice ports; the largest serve. */
-#define GAPS_MAX 16
 
 static struct chain *add_chain(struct table *t, const struct chain *c)
 {
@@ -35,9 +34,9 @@ static struct chain *add_chain(struct table *t, const struct chain *c)
 	return n;
 }
 
-/* Starts a rule at the end of the last chain; every rule is about IPv4. */
-static struct rule *rule_begin(struct table *t, const char *comment)
+struct rule *rule_begin(const struct family *f, const char *comment)
 {
+	struct table *t = f->t;
 	struct chain *c = &t->chain[t->n_chains - 1];
 	struct rule *r = t->failed ? NULL : realloc(c->rule, (c->n + 1) * sizeof(*r));
 
@@ -48,15 +47,24 @@ static struct rule *rule_begin(struct table *t, const char *comment)
 	c->rule = r;
 	r += c->n++;
 	rule_init(r, comment);
-	match_nfproto(r, NFPROTO_IPV4);
+	match_nfproto(r, f->ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 	return r;
 }
 
-static void rule_end(struct table *t, struct rule *r, const char *comment)
+void rule_end(const struct family *f, struct rule *r, const char *comment)
 {
 	rule_finish(r, comment);
 	if (r->failed)
-		t->failed = true;
+		f->t->failed = true;
+}
+
+/* A set of addresses, by the name that IPv4's has. */
+static void match_addrs(struct rule *r, enum match_side side, const char *name, bool negate)
+{
+	char full[NAME_SIZE + 1];
+
+	snprintf(full, sizeof(full), "%s%s", name, r->nfproto == NFPROTO_IPV6 ? "6" : "");
+	match_ip_set(r, side, full, negate);
 }
 
 /* ---- claim ------------------------------------------------------------------------------ */
@@ -73,254 +81,130 @@ static void match_slice(struct rule *r, const struct nft_slice *slice, size_t i,
 		match_mark(r, slice->mark & slice->mark_mask, slice->mark_mask);
 	match_l4proto_set(r, protos);
 	snprintf(name, sizeof(name), NAME_S_INTERNAL, i);
-	match_ip_set(r, MATCH_SRC, name, false);
+	match_addrs(r, MATCH_SRC, name, false);
 	snprintf(name, sizeof(name), NAME_S_NOT_INTERNAL, i);
-	match_ip_set(r, MATCH_SRC, name, true);
-	match_ip_set(r, MATCH_SRC, NAME_EXTERNAL, true);
+	match_addrs(r, MATCH_SRC, name, true);
+	match_addrs(r, MATCH_SRC, NAME_EXTERNAL, true);
 	snprintf(name, sizeof(name), NAME_S_EXCLUDE_DEST, i);
-	match_ip_set(r, MATCH_DST, name, true);
+	match_addrs(r, MATCH_DST, name, true);
 }
 
 /* ipv4 oif INDEX SLICE counter snat ip to ip saddr */
-static void rule_claim(struct table *t, const struct nft_spec *spec, size_t i)
+static void rule_claim(const struct family *f, size_t i)
 {
 	char comment[64], protos[NAME_SIZE];
 	struct rule *r;
 
 	snprintf(comment, sizeof(comment), "claim of slice %zu: einat translates these", i);
 	snprintf(protos, sizeof(protos), NAME_S_PROTOS, i);
-	r = rule_begin(t, comment);
+	r = rule_begin(f, comment);
 	if (!r)
 		return;
-	match_oif(r, spec->ifindex, false);
-	match_slice(r, &spec->slices[i], i, protos);
+	match_oif(r, f->spec->ifindex, false);
+	match_slice(r, &f->spec->slices[i], i, protos);
 	do_counter(r);
 	do_snat_identity(r);
-	rule_end(t, r, comment);
-}
-
-/* ---- moving ports out of the slice ------------------------------------------------------- */
-
-static unsigned range_size(struct port_range p)
-{
-	return p.hi - p.lo + 1u;
-}
-
-static int larger_first(const void *a, const void *b)
-{
-	unsigned x = range_size(*(const struct port_range *)a);
-	unsigned y = range_size(*(const struct port_range *)b);
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* The (at most GAPS_MAX) largest gaps between the slice's ports, largest first. */
-static struct port_set largest_gaps(struct table *t, const struct nft_spec *spec, int proto)
-{
-	struct port_set gaps = { 0 };
-
-	if (port_set_gaps(&spec->kept[proto], &gaps))
-		t->failed = true;
-	if (gaps.n)
-		qsort(gaps.r, gaps.n, sizeof(*gaps.r), larger_first);
-	if (gaps.n > GAPS_MAX)
-		gaps.n = GAPS_MAX;
-	return gaps;
-}
-
-/* A rule about packets that leave on WAN; in chain "host" that has been matched before. */
-static struct rule *leaving_begin(struct table *t, const struct nft_spec *spec, enum nat_kind kind,
-				  const char *comment)
-{
-	struct rule *r = rule_begin(t, comment);
-
-	if (r && kind == NAT_MASQUERADE)
-		match_oifname(r, spec->ifname);
-	return r;
-}
-
-/*
- * ipv4 oifname WAN meta l4proto udp [udp sport PORTS] counter masquerade to :TO
- * ipv4 meta l4proto udp [udp sport PORTS] counter snat ip to ip saddr:TO	(chain host)
- */
-static void rule_move(struct table *t, const struct nft_spec *spec, enum nat_kind kind, int proto,
-		      const struct port_range *ports, struct port_range to)
-{
-	uint8_t ipproto = proto_number(1u << proto);
-	const char *comment = ports ? "the port is kept, or moved within its gap"
-				    : "moved to the largest gap of the slice";
-	struct rule *r = leaving_begin(t, spec, kind, comment);
-
-	if (!r)
-		return;
-	match_l4proto(r, ipproto);
-	if (ports)
-		match_sport(r, ipproto, *ports);
-	do_counter(r);
-	do_nat(r, kind, &to);
-	rule_end(t, r, comment);
-}
-
-/*
- * ipv4 oifname WAN meta l4proto udp udp sport @kept_udp counter masquerade to :TO
- * ipv4 meta l4proto udp udp sport @kept_udp counter snat ip to ip saddr:TO	(chain host)
- */
-static void rule_move_kept(struct table *t, const struct nft_spec *spec, enum nat_kind kind,
-			   int proto, struct port_range to)
-{
-	const char *comment = "moved to the largest gap of the slice";
-	uint8_t ipproto = proto_number(1u << proto);
-	struct rule *r = leaving_begin(t, spec, kind, comment);
-	char name[NAME_SIZE];
-
-	if (!r)
-		return;
-	snprintf(name, sizeof(name), NAME_KEPT_PORTS, proto_name(1u << proto));
-	match_l4proto(r, ipproto);
-	match_sport_set(r, ipproto, name);
-	do_counter(r);
-	do_nat(r, kind, &to);
-	rule_end(t, r, comment);
-}
-
-/*
- * ipv4 oifname WAN meta l4proto icmp icmp type echo-request icmp id IDS counter masquerade to :TO
- * ipv4 meta l4proto icmp icmp type echo-request icmp id IDS counter snat ip to ip saddr:TO
- */
-static void rule_move_echo(struct table *t, const struct nft_spec *spec, enum nat_kind kind,
-			   struct port_range ids, struct port_range to)
-{
-	const char *comment = "moved to the largest gap of the slice";
-	struct rule *r = leaving_begin(t, spec, kind, comment);
-
-	if (!r)
-		return;
-	match_l4proto(r, IPPROTO_ICMP);
-	match_echo_id(r, ids);
-	do_counter(r);
-	do_nat(r, kind, &to);
-	rule_end(t, r, comment);
-}
-
-/* Own masquerade: each gap keeps its ports to itself, all else goes to the largest gap. */
-static void move_all(struct table *t, const struct nft_spec *spec, enum nat_kind kind)
-{
-	for (int p = 0; p < PROTO_COUNT; p++) {
-		struct port_set gaps;
-
-		if (!(spec->kept_protos & 1u << p))
-			continue;
-		gaps = largest_gaps(t, spec, p);
-		/* an ICMP identifier means nothing: one rule moves them all */
-		for (size_t i = 1; 1u << p != PROTO_ICMP && i < gaps.n; i++)
-			rule_move(t, spec, kind, p, &gaps.r[i], gaps.r[i]);
-		if (gaps.n)
-			rule_move(t, spec, kind, p, NULL, gaps.r[0]);
-		port_set_free(&gaps);
-	}
-}
-
-/* Guard: only ports of the slice are moved, to the largest gap. */
-static void move_kept(struct table *t, const struct nft_spec *spec, enum nat_kind kind)
-{
-	for (int p = 0; p < PROTO_COUNT; p++) {
-		const struct port_set *kept = &spec->kept[p];
-		struct port_set gaps;
-
-		if (!(spec->kept_protos & 1u << p))
-			continue;
-		gaps = largest_gaps(t, spec, p);
-		if (gaps.n && 1u << p != PROTO_ICMP)
-			rule_move_kept(t, spec, kind, p, gaps.r[0]);
-		for (size_t i = 0; gaps.n && 1u << p == PROTO_ICMP && i < kept->n; i++)
-			rule_move_echo(t, spec, kind, kept->r[i], gaps.r[0]);
-		port_set_free(&gaps);
-	}
-}
-
-static void move(struct table *t, const struct nft_spec *spec, enum nat_kind kind)
-{
-	if (spec->rest == NFT_REST_OWN)
-		move_all(t, spec, kind);
-	else if (spec->rest == NFT_REST_GUARD)
-		move_kept(t, spec, kind);
+	rule_end(f, r, comment);
 }
 
 /* ---- host -------------------------------------------------------------------------------- */
 
 /* ipv4 oifname WAN ip saddr @external counter goto host */
-static void rule_goto_host(struct table *t, const struct nft_spec *spec)
+static void rule_goto_host(const struct family *f)
 {
 	const char *comment = "flows of this host keep their address";
-	struct rule *r = rule_begin(t, comment);
+	struct rule *r = rule_begin(f, comment);
 
 	if (!r)
 		return;
-	match_oifname(r, spec->ifname);
-	match_ip_set(r, MATCH_SRC, NAME_EXTERNAL, false);
+	match_oifname(r, f->spec->ifname);
+	match_addrs(r, MATCH_SRC, NAME_EXTERNAL, false);
 	do_counter(r);
 	do_goto(r, NAME_HOST);
-	rule_end(t, r, comment);
+	rule_end(f, r, comment);
 }
 
 /* ipv4 meta l4proto . th sport @local_ports counter return */
-static void rule_local_ports(struct table *t)
+static void rule_local_ports(const struct family *f)
 {
 	const char *comment = "a socket of this host owns the port";
-	struct rule *r = rule_begin(t, comment);
+	struct rule *r = rule_begin(f, comment);
 
 	if (!r)
 		return;
 	match_proto_sport_set(r, NAME_LOCAL_PORTS);
 	do_counter(r);
 	do_return(r);
-	rule_end(t, r, comment);
+	rule_end(f, r, comment);
 }
 
 /* ipv4 oifname WAN ip saddr != @guarded counter return */
-static void rule_not_guarded(struct table *t, const struct nft_spec *spec)
+static void rule_not_guarded(const struct family *f)
 {
 	const char *comment = "routed without NAT, not ours to change";
-	struct rule *r = rule_begin(t, comment);
+	struct rule *r = rule_begin(f, comment);
 
 	if (!r)
 		return;
-	match_oifname(r, spec->ifname);
-	match_ip_set(r, MATCH_SRC, NAME_GUARDED, true);
+	match_oifname(r, f->spec->ifname);
+	match_addrs(r, MATCH_SRC, NAME_GUARDED, true);
 	do_counter(r);
 	do_return(r);
-	rule_end(t, r, comment);
+	rule_end(f, r, comment);
 }
 
 /* ---- rest, forwards, leak ---------------------------------------------------------------- */
 
 /* ipv4 oifname WAN counter masquerade */
-static void rule_masquerade(struct table *t, const struct nft_spec *spec)
+static void rule_masquerade(const struct family *f)
 {
 	const char *comment = "protocols without a slice";
-	struct rule *r = rule_begin(t, comment);
+	struct rule *r = rule_begin(f, comment);
 
 	if (!r)
 		return;
-	match_oifname(r, spec->ifname);
+	match_oifname(r, f->spec->ifname);
 	do_counter(r);
 	do_nat(r, NAT_MASQUERADE, NULL);
-	rule_end(t, r, comment);
+	rule_end(f, r, comment);
+}
+
+/*
+ * ipv6 oifname WAN ip6 saddr @s0_internal6 ip6 saddr != @s0_not_internal6
+ * counter goto rest6
+ */
+static void rule_goto_rest6(const struct family *f, size_t i)
+{
+	char name[NAME_SIZE], comment[64];
+	struct rule *r;
+
+	snprintf(comment, sizeof(comment), "slice %zu: what was not claimed", i);
+	r = rule_begin(f, comment);
+	if (!r)
+		return;
+	match_oifname(r, f->spec->ifname);
+	snprintf(name, sizeof(name), NAME_S_INTERNAL, i);
+	match_addrs(r, MATCH_SRC, name, false);
+	snprintf(name, sizeof(name), NAME_S_NOT_INTERNAL, i);
+	match_addrs(r, MATCH_SRC, name, true);
+	do_counter(r);
+	do_goto(r, NAME_REST6);
+	rule_end(f, r, comment);
 }
 
 /* ipv4 iifname WAN ip daddr @external counter dnat ip to meta l4proto . th dport map @forwards */
-static void rule_forward(struct table *t, const struct nft_spec *spec)
+static void rule_forward(const struct family *f)
 {
 	const char *comment = "static forwards outside the slice";
-	struct rule *r = rule_begin(t, comment);
+	struct rule *r = rule_begin(f, comment);
 
 	if (!r)
 		return;
-	match_iifname(r, spec->ifname);
-	match_ip_set(r, MATCH_DST, NAME_EXTERNAL, false);
+	match_iifname(r, f->spec->ifname);
+	match_addrs(r, MATCH_DST, NAME_EXTERNAL, false);
 	do_counter(r);
-	do_dnat_map(r, NAME_FORWARDS);
-	rule_end(t, r, comment);
+	do_dnat_map(r, f->ipv6 ? NAME_FORWARDS "6" : NAME_FORWARDS);
+	rule_end(f, r, comment);
 }
 
 /*
@@ -331,7 +215,7 @@ static void rule_forward(struct table *t, const struct nft_spec *spec)
  * The interface was made again under the same name: a connection that was claimed on the old
  * one is past its NAT decision and would leave with its private source.
  */
-static void rule_leak(struct table *t, const struct nft_spec *spec, size_t i, bool tracked)
+static void rule_leak(const struct family *f, size_t i, bool tracked)
 {
 	struct rule *r;
 	char comment[96];
@@ -339,12 +223,12 @@ static void rule_leak(struct table *t, const struct nft_spec *spec, size_t i, bo
 	snprintf(comment, sizeof(comment), "slice %zu: %s", i,
 		 tracked ? "claimed before the interface was made again"
 			 : "no connection, so no NAT");
-	r = rule_begin(t, comment);
+	r = rule_begin(f, comment);
 	if (!r)
 		return;
-	match_oifname(r, spec->ifname);
-	match_oif(r, spec->ifindex, true);
-	match_slice(r, &spec->slices[i], i, NAME_KEPT_PROTOS);
+	match_oifname(r, f->spec->ifname);
+	match_oif(r, f->spec->ifindex, true);
+	match_slice(r, &f->spec->slices[i], i, NAME_KEPT_PROTOS);
 	if (tracked)
 		match_no_source_nat(r);
 	else
@@ -352,12 +236,32 @@ static void rule_leak(struct table *t, const struct nft_spec *spec, size_t i, bo
 	match_saddr_not_local(r);
 	do_counter(r);
 	do_drop(r);
-	rule_end(t, r, comment);
+	rule_end(f, r, comment);
 }
 
 /* ---- chains ------------------------------------------------------------------------------ */
 
-static void chain_host(struct table *t, const struct nft_spec *spec)
+/* The families that rules are written for. */
+struct families {
+	struct family f[2];
+	size_t n;
+};
+
+static struct families families(struct table *t, const struct nft_spec *spec)
+{
+	return (struct families){ { { t, spec, false }, { t, spec, true } }, spec->ipv6 ? 2 : 1 };
+}
+
+/* Whether any of them has that rest. */
+static bool any_rest(const struct families *fs, enum nft_rest rest)
+{
+	for (size_t i = 0; i < fs->n; i++)
+		if (family_rest(&fs->f[i]) == rest)
+			return true;
+	return false;
+}
+
+static void chain_host(struct table *t, const struct families *fs)
 {
 	static const struct chain host = {
 		.name = NAME_HOST,
@@ -366,11 +270,15 @@ static void chain_host(struct table *t, const struct nft_spec *spec)
 
 	if (!add_chain(t, &host))
 		return;
-	rule_local_ports(t);
-	move(t, spec, NAT_KEEP_ADDRESS);
+	for (size_t i = 0; i < fs->n; i++) {
+		if (family_rest(&fs->f[i]) == NFT_REST_NONE)
+			continue;
+		rule_local_ports(&fs->f[i]);
+		table_move(&fs->f[i], NAT_KEEP_ADDRESS);
+	}
 }
 
-static void chain_claim(struct table *t, const struct nft_spec *spec)
+static void chain_claim(struct table *t, const struct families *fs)
 {
 	static const struct chain claim = {
 		.name = NAME_CLAIM,
@@ -383,16 +291,34 @@ static void chain_claim(struct table *t, const struct nft_spec *spec)
 
 	if (!add_chain(t, &claim))
 		return;
-	for (size_t i = 0; i < spec->n_slices; i++)
-		rule_claim(t, spec, i);
-	if (spec->rest == NFT_REST_GUARD) {
-		rule_goto_host(t, spec);
-		rule_not_guarded(t, spec);
-		move(t, spec, NAT_MASQUERADE);
+	for (size_t i = 0; i < fs->n; i++) {
+		const struct family *f = &fs->f[i];
+
+		for (size_t j = 0; j < f->spec->n_slices; j++)
+			rule_claim(f, j);
+		if (family_rest(f) == NFT_REST_GUARD) {
+			rule_goto_host(f);
+			rule_not_guarded(f);
+			table_move(f, NAT_MASQUERADE);
+		}
 	}
 }
 
-static void chain_rest(struct table *t, const struct nft_spec *spec)
+/* Of IPv6 only what a slice names is masqueraded: hosts with global addresses need no NAT. */
+static void chain_rest6(struct table *t, const struct family *f)
+{
+	static const struct chain rest6 = {
+		.name = NAME_REST6,
+		.comment = "IPv6 sources of a slice, out of the slice's ports",
+	};
+
+	if (!add_chain(t, &rest6))
+		return;
+	table_move(f, NAT_MASQUERADE);
+	rule_masquerade(f);
+}
+
+static void chain_rest(struct table *t, const struct families *fs)
 {
 	static const struct chain rest = {
 		.name = NAME_REST,
@@ -405,12 +331,22 @@ static void chain_rest(struct table *t, const struct nft_spec *spec)
 
 	if (!add_chain(t, &rest))
 		return;
-	rule_goto_host(t, spec);
-	move(t, spec, NAT_MASQUERADE);
-	rule_masquerade(t, spec);
+	for (size_t i = 0; i < fs->n; i++) {
+		const struct family *f = &fs->f[i];
+
+		if (family_rest(f) != NFT_REST_OWN)
+			continue;
+		rule_goto_host(f);
+		for (size_t j = 0; f->ipv6 && j < f->spec->n_slices; j++)
+			rule_goto_rest6(f, j);
+		if (f->ipv6)
+			continue;
+		table_move(f, NAT_MASQUERADE);
+		rule_masquerade(f);
+	}
 }
 
-static void chain_forward(struct table *t, const struct nft_spec *spec)
+static void chain_forward(struct table *t, const struct families *fs)
 {
 	static const struct chain forward = {
 		.name = NAME_FORWARD,
@@ -420,11 +356,14 @@ static void chain_forward(struct table *t, const struct nft_spec *spec)
 		.prio_text = "dstnat",
 	};
 
-	if (add_chain(t, &forward))
-		rule_forward(t, spec);
+	if (!add_chain(t, &forward))
+		return;
+	for (size_t i = 0; i < fs->n; i++)
+		if (table_has_forwards(fs->f[i].spec, fs->f[i].ipv6))
+			rule_forward(&fs->f[i]);
 }
 
-static void chain_leak(struct table *t, const struct nft_spec *spec)
+static void chain_leak(struct table *t, const struct families *fs)
 {
 	static const struct chain leak = {
 		.name = NAME_LEAK,
@@ -437,21 +376,26 @@ static void chain_leak(struct table *t, const struct nft_spec *spec)
 
 	if (!add_chain(t, &leak))
 		return;
-	for (size_t i = 0; i < spec->n_slices; i++) {
-		rule_leak(t, spec, i, true);
-		rule_leak(t, spec, i, false);
-	}
+	for (size_t i = 0; i < fs->n; i++)
+		for (size_t j = 0; j < fs->f[i].spec->n_slices; j++) {
+			rule_leak(&fs->f[i], j, true);
+			rule_leak(&fs->f[i], j, false);
+		}
 }
 
 /* A chain stands after the chains that its rules go to. */
 void table_add_chains(struct table *t, const struct nft_spec *spec)
 {
-	if (spec->rest != NFT_REST_NONE)
-		chain_host(t, spec);
-	chain_claim(t, spec);
-	if (spec->rest == NFT_REST_OWN)
-		chain_rest(t, spec);
+	struct families fs = families(t, spec);
+
+	if (table_has_rest(spec))
+		chain_host(t, &fs);
+	chain_claim(t, &fs);
+	if (spec->ipv6 && spec->rest6 == NFT_REST_OWN)
+		chain_rest6(t, &fs.f[1]);
+	if (any_rest(&fs, NFT_REST_OWN))
+		chain_rest(t, &fs);
 	if (spec->n_forwards)
-		chain_forward(t, spec);
-	chain_leak(t, spec);
+		chain_forward(t, &fs);
+	chain_leak(t, &fs);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sets of a table: what of a spec can change without touching a rule. */
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,30 @@ static void sort_and_merge(struct set *s)
 		s->n = n;
 }
 
+/* A set of addresses of one family; that of IPv6 has a 6 at the end of its name. */
+static __attribute__((format(printf, 5, 6))) struct set *add_addr_set(struct table *t,
+								      enum set_type type, bool ipv6,
+								      const char *comment,
+								      const char *fmt, ...)
+{
+	char name[NAME_SIZE];
+	struct set *s;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name) - 1, fmt, ap);
+	va_end(ap);
+	s = add_set(t, type, comment, "%s%s", name, ipv6 ? "6" : "");
+	if (s)
+		s->ipv6 = ipv6;
+	return s;
+}
+
+static bool prefix_is4(const struct net_prefix *p)
+{
+	return p->len >= 96 && net_addr_is4(&p->addr);
+}
+
 static struct set_elem prefix_elem(const struct net_prefix *p)
 {
 	struct set_elem e = { .lo = p->addr, .hi = p->addr };
@@ -101,11 +126,11 @@ static struct set_elem prefix_elem(const struct net_prefix *p)
 	return e;
 }
 
-/* The IPv4 part of the list: the rules look at IPv4 alone. */
+/* The part of the list that is of the set's family. */
 static void add_prefixes(struct table *t, struct set *s, const struct net_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].len >= 96 && net_addr_is4(&l->p[i].addr)) {
+		if (s && prefix_is4(&l->p[i]) == !s->ipv6) {
 			struct set_elem e = prefix_elem(&l->p[i]);
 
 			add_elem(t, s, &e);
@@ -113,8 +138,12 @@ static void add_prefixes(struct table *t, struct set *s, const struct net_list *
 	sort_and_merge(s);
 }
 
-static void add_protos(struct table *t, struct set *s, unsigned protos)
+static void add_protos(struct table *t, struct set *s, unsigned protos, bool ipv6)
 {
+	struct set_elem icmp6 = { .ipproto = IPPROTO_ICMPV6 };
+
+	if (ipv6 && protos & PROTO_ICMP)
+		add_elem(t, s, &icmp6);
 	for (int i = 0; i < PROTO_COUNT; i++)
 		if (protos & 1u << i) {
 			struct set_elem e = { .ipproto = proto_number(1u << i) };
@@ -124,12 +153,13 @@ static void add_protos(struct table *t, struct set *s, unsigned protos)
 	sort(s);
 }
 
-static void add_external(struct table *t, const struct nft_spec *spec)
+static void add_external(struct table *t, const struct nft_spec *spec, bool ipv6)
 {
-	struct set *s = add_set(t, SET_ADDR, "addresses of the external interface", NAME_EXTERNAL);
+	struct set *s = add_addr_set(t, SET_ADDR, ipv6, "addresses of the external interface",
+				     NAME_EXTERNAL);
 
 	for (size_t i = 0; i < spec->n_external; i++)
-		if (net_addr_is4(&spec->external[i])) {
+		if (net_addr_is4(&spec->external[i]) == !ipv6) {
 			struct set_elem e = { .lo = spec->external[i], .hi = spec->external[i] };
 
 			add_elem(t, s, &e);
@@ -142,20 +172,30 @@ static void add_external(struct table *t, const struct nft_spec *spec)
 			i++;
 }
 
-static void add_slice(struct table *t, const struct nft_slice *slice, size_t i)
+static void add_slice_addrs(struct table *t, const struct nft_slice *slice, size_t i, bool ipv6)
 {
+	struct set *s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "sources that einat serves",
+				     NAME_S_INTERNAL, i);
+
+	add_prefixes(t, s, &slice->internal);
+	s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "sources that stay with masquerade",
+			 NAME_S_NOT_INTERNAL, i);
+	add_prefixes(t, s, &slice->not_internal);
+	s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "destinations that stay with masquerade",
+			 NAME_S_EXCLUDE_DEST, i);
+	add_prefixes(t, s, &slice->exclude_dest);
+}
+
+static void add_slice(struct table *t, const struct nft_spec *spec, size_t i)
+{
+	const struct nft_slice *slice = &spec->slices[i];
 	struct set *s = add_set(t, SET_PROTO, "claimed protocols; empty: claim suspended",
 				NAME_S_PROTOS, i);
 
-	add_protos(t, s, slice->protos);
-	s = add_set(t, SET_ADDR_RANGES, "sources that einat serves", NAME_S_INTERNAL, i);
-	add_prefixes(t, s, &slice->internal);
-	s = add_set(t, SET_ADDR_RANGES, "sources that stay with masquerade", NAME_S_NOT_INTERNAL,
-		    i);
-	add_prefixes(t, s, &slice->not_internal);
-	s = add_set(t, SET_ADDR_RANGES, "destinations that stay with masquerade",
-		    NAME_S_EXCLUDE_DEST, i);
-	add_prefixes(t, s, &slice->exclude_dest);
+	add_protos(t, s, slice->protos, spec->ipv6);
+	add_slice_addrs(t, slice, i, false);
+	if (spec->ipv6)
+		add_slice_addrs(t, slice, i, true);
 }
 
 /* An ICMP socket has no source port: only UDP and TCP. */
@@ -199,11 +239,14 @@ static void add_kept_ports(struct table *t, const struct nft_spec *spec)
 	}
 }
 
-static void add_forwards(struct table *t, const struct nft_spec *spec)
+static void add_forwards(struct table *t, const struct nft_spec *spec, bool ipv6)
 {
-	struct set *s =
-		add_set(t, MAP_PROTO_PORT_TO, "static forwards outside the slice", NAME_FORWARDS);
+	struct set *s;
 
+	if (!table_has_forwards(spec, ipv6))
+		return;
+	s = add_addr_set(t, MAP_PROTO_PORT_TO, ipv6, "static forwards outside the slice",
+			 NAME_FORWARDS);
 	for (size_t i = 0; i < spec->n_forwards; i++) {
 		const struct nft_forward *f = &spec->forwards[i];
 		struct set_elem e = { .ipproto = proto_number(f->proto),
@@ -211,9 +254,26 @@ static void add_forwards(struct table *t, const struct nft_spec *spec)
 				      .to = f->to,
 				      .to_port = f->to_port };
 
-		add_elem(t, s, &e);
+		if (net_addr_is4(&f->to) == !ipv6)
+			add_elem(t, s, &e);
 	}
 	sort(s);
+}
+
+static void add_guarded(struct table *t, const struct nft_spec *spec, bool ipv6)
+{
+	struct set *s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "sources that others masquerade",
+				     NAME_GUARDED);
+
+	add_prefixes(t, s, &spec->guarded);
+}
+
+bool table_has_forwards(const struct nft_spec *spec, bool ipv6)
+{
+	for (size_t i = 0; i < spec->n_forwards; i++)
+		if (net_addr_is4(&spec->forwards[i].to) == !ipv6)
+			return true;
+	return false;
 }
 
 void table_add_sets(struct table *t, const struct nft_spec *spec)
@@ -221,23 +281,27 @@ void table_add_sets(struct table *t, const struct nft_spec *spec)
 	unsigned protos = spec->kept_protos;
 	struct set *s;
 
-	add_external(t, spec);
+	add_external(t, spec, false);
+	if (spec->ipv6)
+		add_external(t, spec, true);
 	for (size_t i = 0; i < spec->n_slices; i++) {
-		add_slice(t, &spec->slices[i], i);
+		add_slice(t, spec, i);
 		protos |= spec->slices[i].protos;
 	}
 	/* not s<i>_protos: a suspended slice has flows that were claimed before */
 	s = add_set(t, SET_PROTO, "protocols that have a slice", NAME_KEPT_PROTOS);
-	add_protos(t, s, protos);
-	if (spec->rest != NFT_REST_NONE)
+	add_protos(t, s, protos, spec->ipv6);
+	if (table_has_rest(spec))
 		add_local_ports(t, spec);
-	if (spec->rest == NFT_REST_GUARD) {
-		s = add_set(t, SET_ADDR_RANGES, "sources that others masquerade", NAME_GUARDED);
-		add_prefixes(t, s, &spec->guarded);
+	if (spec->rest == NFT_REST_GUARD)
+		add_guarded(t, spec, false);
+	if (spec->ipv6 && spec->rest6 == NFT_REST_GUARD)
+		add_guarded(t, spec, true);
+	if (table_has_guard(spec))
 		add_kept_ports(t, spec);
-	}
-	if (spec->n_forwards)
-		add_forwards(t, spec);
+	add_forwards(t, spec, false);
+	if (spec->ipv6)
+		add_forwards(t, spec, true);
 }
 
 bool set_eq(const struct set *a, const struct set *b)

@@ -12,6 +12,7 @@
 
 /* nft's numbers of data types (its datatype.h): without them it lists plain numbers. */
 #define TYPE_IPADDR	  7u
+#define TYPE_IP6ADDR	  8u
 #define TYPE_INET_PROTO	  12u
 #define TYPE_INET_SERVICE 13u
 #define TYPE_CONCAT(a, b) ((a) << 6 | (b))
@@ -24,6 +25,11 @@ struct proto_port {
 
 struct addr_port {
 	uint32_t be_addr;
+	uint16_t be_port, pad;
+};
+
+struct addr6_port {
+	struct net_addr addr;
 	uint16_t be_port, pad;
 };
 
@@ -43,15 +49,16 @@ static uint32_t set_flags(enum set_type type)
 	return 0;
 }
 
-static void set_key(struct nftnl_set *ns, enum set_type type)
+static void set_key(struct nftnl_set *ns, const struct set *s)
 {
+	uint32_t addr = s->ipv6 ? TYPE_IP6ADDR : TYPE_IPADDR;
 	uint32_t key = 0, len = 0;
 
-	switch (type) {
+	switch (s->type) {
 	case SET_ADDR:
 	case SET_ADDR_RANGES:
-		key = TYPE_IPADDR;
-		len = 4;
+		key = addr;
+		len = s->ipv6 ? 16 : 4;
 		break;
 	case SET_PROTO:
 		key = TYPE_INET_PROTO;
@@ -69,10 +76,11 @@ static void set_key(struct nftnl_set *ns, enum set_type type)
 	}
 	nftnl_set_set_u32(ns, NFTNL_SET_KEY_TYPE, key);
 	nftnl_set_set_u32(ns, NFTNL_SET_KEY_LEN, len);
-	if (type != MAP_PROTO_PORT_TO)
+	if (s->type != MAP_PROTO_PORT_TO)
 		return;
-	nftnl_set_set_u32(ns, NFTNL_SET_DATA_TYPE, TYPE_CONCAT(TYPE_IPADDR, TYPE_INET_SERVICE));
-	nftnl_set_set_u32(ns, NFTNL_SET_DATA_LEN, sizeof(struct addr_port));
+	nftnl_set_set_u32(ns, NFTNL_SET_DATA_TYPE, TYPE_CONCAT(addr, TYPE_INET_SERVICE));
+	nftnl_set_set_u32(ns, NFTNL_SET_DATA_LEN,
+			  s->ipv6 ? sizeof(struct addr6_port) : sizeof(struct addr_port));
 }
 
 /* What nft keeps in user data: the comment, and that it shall merge what a user adds. */
@@ -115,7 +123,7 @@ void set_write(const struct table *t, const struct set *s, uint32_t id, struct b
 	if (ns) {
 		nftnl_set_set_u32(ns, NFTNL_SET_FLAGS, set_flags(s->type));
 		nftnl_set_set_u32(ns, NFTNL_SET_ID, id);
-		set_key(ns, s->type);
+		set_key(ns, s);
 		if (!set_udata(ns, s)) {
 			nftnl_set_free(ns);
 			ns = NULL;
@@ -144,41 +152,65 @@ static bool add_elem(struct nftnl_set *ns, const void *key, uint32_t len, const 
  * An interval is its first key and, flagged, the first key after it; one that reaches the last
  * key has no end. The space before the first interval is closed by a flagged zero key, as nft does.
  */
-static bool add_interval(struct nftnl_set *ns, uint32_t lo, uint32_t hi, uint32_t len, bool first)
+static bool add_interval(struct nftnl_set *ns, const uint8_t *lo, const uint8_t *hi, uint32_t len,
+			 bool first)
 {
-	uint32_t max = len == 2 ? UINT16_MAX : UINT32_MAX, shift = 32 - 8 * len, key = 0;
+	static const uint8_t zero[16];
+	uint8_t end[16];
+	uint32_t i = len;
 
-	if (first && lo && !add_elem(ns, &key, len, NULL, 0, NFT_SET_ELEM_INTERVAL_END))
+	if (first && memcmp(lo, zero, len) &&
+	    !add_elem(ns, zero, len, NULL, 0, NFT_SET_ELEM_INTERVAL_END))
 		return false;
-	key = htonl(lo << shift);
-	if (!add_elem(ns, &key, len, NULL, 0, 0))
+	if (!add_elem(ns, lo, len, NULL, 0, 0))
 		return false;
-	key = htonl((hi + 1) << shift);
-	return hi == max || add_elem(ns, &key, len, NULL, 0, NFT_SET_ELEM_INTERVAL_END);
+	memcpy(end, hi, len);
+	while (i && !++end[i - 1])
+		i--;
+	return !i || add_elem(ns, end, len, NULL, 0, NFT_SET_ELEM_INTERVAL_END);
 }
 
-static bool encode(struct nftnl_set *ns, enum set_type type, const struct set_elem *e, bool first)
+/* An address as it stands in a key: its last 4 bytes are those of IPv4. */
+static const uint8_t *addr_key(const struct set *s, const struct net_addr *a, uint32_t *ret_len)
+{
+	*ret_len = s->ipv6 ? 16 : 4;
+	return a->b + sizeof(a->b) - *ret_len;
+}
+
+static bool encode_forward(struct nftnl_set *ns, const struct set *s, const struct set_elem *e)
 {
 	struct proto_port key = { .ipproto = e->ipproto, .be_port = htons(e->ports.lo) };
 	struct addr_port to = { .be_port = htons(e->to_port) };
-	uint32_t addr;
+	struct addr6_port to6 = { .addr = e->to, .be_port = htons(e->to_port) };
 
-	switch (type) {
+	if (s->ipv6)
+		return add_elem(ns, &key, sizeof(key), &to6, sizeof(to6), 0);
+	to.be_addr = net_addr_to4(&e->to);
+	return add_elem(ns, &key, sizeof(key), &to, sizeof(to), 0);
+}
+
+static bool encode(struct nftnl_set *ns, const struct set *s, const struct set_elem *e, bool first)
+{
+	struct proto_port key = { .ipproto = e->ipproto, .be_port = htons(e->ports.lo) };
+	uint16_t lo = htons(e->ports.lo), hi = htons(e->ports.hi);
+	const uint8_t *addr;
+	uint32_t len;
+
+	switch (s->type) {
 	case SET_ADDR:
-		addr = net_addr_to4(&e->lo);
-		return add_elem(ns, &addr, sizeof(addr), NULL, 0, 0);
+		addr = addr_key(s, &e->lo, &len);
+		return add_elem(ns, addr, len, NULL, 0, 0);
 	case SET_ADDR_RANGES:
-		return add_interval(ns, ntohl(net_addr_to4(&e->lo)), ntohl(net_addr_to4(&e->hi)), 4,
-				    first);
+		addr = addr_key(s, &e->lo, &len);
+		return add_interval(ns, addr, addr_key(s, &e->hi, &len), len, first);
 	case SET_PROTO:
 		return add_elem(ns, &e->ipproto, sizeof(e->ipproto), NULL, 0, 0);
 	case SET_PORT_RANGES:
-		return add_interval(ns, e->ports.lo, e->ports.hi, 2, first);
+		return add_interval(ns, (const uint8_t *)&lo, (const uint8_t *)&hi, 2, first);
 	case SET_PROTO_PORT:
 		return add_elem(ns, &key, sizeof(key), NULL, 0, 0);
 	case MAP_PROTO_PORT_TO:
-		to.be_addr = net_addr_to4(&e->to);
-		return add_elem(ns, &key, sizeof(key), &to, sizeof(to), 0);
+		return encode_forward(ns, s, e);
 	}
 	return false;
 }
@@ -193,7 +225,7 @@ void set_write_elems(const struct table *t, const struct set *s, struct batch *b
 	ns = set_new(t, s);
 	ok = ns;
 	for (size_t i = 0; ok && i < s->n; i++)
-		ok = encode(ns, s->type, &s->elem[i], !i);
+		ok = encode(ns, s, &s->elem[i], !i);
 	batch_add_elems(b, ok ? ns : NULL);
 	if (ns)
 		nftnl_set_free(ns);

@@ -105,6 +105,32 @@ static inline void spec_full(struct test_spec *t, enum nft_rest rest)
 	spec_forward(t, PROTO_UDP, 443, "192.168.1.5", 8443);
 }
 
+/* IPv6 as well: unique local sources behind the same interface. */
+static inline void spec_ipv6(struct test_spec *t, enum nft_rest rest6)
+{
+	t->s.ipv6 = true;
+	t->s.rest6 = rest6;
+	spec_external(t, "2001:db8::1");
+	spec_prefix(&t->slices[0].internal, "fc00::/7");
+	spec_prefix(&t->slices[0].not_internal, "fe80::/10");
+	if (rest6 == NFT_REST_GUARD)
+		spec_prefix(&t->s.guarded, "::/0");
+}
+
+/* Everything that a table can hold at once, of both families. */
+static inline void spec_full6(struct test_spec *t, enum nft_rest rest, enum nft_rest rest6)
+{
+	spec_full(t, rest);
+	spec_ipv6(t, rest6);
+	spec_prefix(&t->slices[0].not_internal, "fd00:d0c::/64");
+	spec_prefix(&t->slices[0].not_internal, "::/128");
+	spec_prefix(&t->slices[0].exclude_dest, "ff00::/8");
+	spec_prefix(&t->slices[0].exclude_dest, "fd00::/8");
+	spec_prefix(&t->slices[1].internal, "fd00:1::77/128");
+	spec_prefix(&t->slices[1].exclude_dest, "::/0");
+	spec_forward(t, PROTO_TCP, 443, "fd00:1::5", 8443);
+}
+
 static inline void spec_free(struct test_spec *t)
 {
 	net_list_free(&t->s.guarded);

@@ -186,6 +186,49 @@ static void test_golden_none(void **state)
 	golden("none", NFT_REST_NONE, false);
 }
 
+static void golden6(const char *name, enum nft_rest rest, enum nft_rest rest6)
+{
+	struct test_spec t;
+
+	spec_full6(&t, rest, rest6);
+	golden_spec(name, &t.s);
+	spec_free(&t);
+}
+
+static void test_golden_ipv6(void **state)
+{
+	(void)state;
+	golden6("own-ipv6", NFT_REST_OWN, NFT_REST_OWN);
+	golden6("guard-ipv6", NFT_REST_GUARD, NFT_REST_GUARD);
+	golden6("mixed-ipv6", NFT_REST_GUARD, NFT_REST_OWN);
+}
+
+/* Without the switch, whatever else is of IPv6 changes nothing. */
+static void test_ipv6_is_off(void **state)
+{
+	char *text[2] = { NULL };
+	struct test_spec t;
+	size_t size;
+	FILE *out;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		spec_full(&t, NFT_REST_GUARD);
+		if (i)
+			spec_ipv6(&t, NFT_REST_OWN);
+		t.s.ipv6 = false;
+		out = open_memstream(&text[i], &size);
+		assert_int_equal(nft_table_print(&t.s, out), 0);
+		fclose(out);
+		spec_free(&t);
+	}
+	assert_string_equal(text[0], text[1]);
+	assert_null(strstr(text[1], "ipv6"));
+	assert_null(strstr(text[1], "ip6"));
+	free(text[0]);
+	free(text[1]);
+}
+
 /* ---- the model, without a kernel ------------------------------------------------------------ */
 
 static void test_table_names(void **state)
@@ -215,6 +258,16 @@ static void refused(struct test_spec *t, const char *word)
 	spec_free(t);
 }
 
+static int table_check(const struct nft_spec *spec)
+{
+	struct table *t;
+	int ret = table_build(spec, &t, NULL);
+
+	if (!ret)
+		table_free(t);
+	return ret;
+}
+
 static void test_bad_specs(void **state)
 {
 	struct test_spec t;
@@ -238,6 +291,18 @@ static void test_bad_specs(void **state)
 	spec_forward(&t, PROTO_TCP, 80, "192.168.1.5", 80);
 	spec_forward(&t, PROTO_TCP, 80, "192.168.1.6", 80);
 	refused(&t, "two forwards");
+	/* one of each family is no contradiction, a second one is */
+	spec_init(&t, 7, NFT_REST_OWN);
+	spec_ipv6(&t, NFT_REST_OWN);
+	spec_forward(&t, PROTO_TCP, 80, "192.168.1.5", 80);
+	spec_forward(&t, PROTO_TCP, 80, "fd00:1::5", 80);
+	assert_int_equal(table_check(&t.s), 0);
+	spec_forward(&t, PROTO_TCP, 80, "fd00:1::6", 80);
+	refused(&t, "two forwards");
+	spec_init(&t, 7, NFT_REST_NONE);
+	spec_ipv6(&t, NFT_REST_OWN);
+	spec_ports(&t.s.kept[0], "1-65535");
+	refused(&t, "every udp port");
 	spec_init(&t, 7, NFT_REST_GUARD);
 	spec_ports(&t.s.kept[0], "1-65535");
 	refused(&t, "every udp port");
@@ -411,6 +476,8 @@ int main(void)
 		cmocka_unit_test(test_golden_own_full),
 		cmocka_unit_test(test_golden_guard_full),
 		cmocka_unit_test(test_golden_none),
+		cmocka_unit_test(test_golden_ipv6),
+		cmocka_unit_test(test_ipv6_is_off),
 		cmocka_unit_test(test_table_names),
 		cmocka_unit_test(test_bad_specs),
 		cmocka_unit_test(test_unprintable_name),

@@ -93,6 +93,10 @@ static void test_print_equals_apply(void **state)
 		t.s.ifname = names[i];
 		print_equals_apply(&t);
 	}
+	for (int i = 0; i < 9; i++) {
+		spec_full6(&t, (enum nft_rest)(i / 3), (enum nft_rest)(i % 3));
+		print_equals_apply(&t);
+	}
 	/* nothing but what must be there */
 	spec_init(&t, 1, NFT_REST_GUARD);
 	net_list_free(&t.slices[0].internal);

@@ -6,6 +6,11 @@
  *   192.168.1.2 .. .21  lan0 --- lan           wan --- eth0  203.0.113.2, .3
  *                           192.168.1.1   203.0.113.1, .9     routes 192.168.1.0/24 to .1
  *
+ * and with lab6_test() IPv6 as well, unique local and global addresses inside:
+ *
+ *   fd00:1::2, ::3            fd00:1::1     2001:db8::1, ::9    2001:db8::2
+ *   2001:db8:1::2             2001:db8:1::1                     routes both inside nets to ::1
+ *
  * No data plane is attached: what is claimed arrives with its own, private source.
  */
 #ifndef TESTS_NFT_WANLAB_H
@@ -26,13 +31,19 @@
 #define EXT2	"203.0.113.9"
 #define HOST	"192.168.1.2"
 #define HOST2	"192.168.1.3"
+#define REMOTE6 "2001:db8::2"
+#define EXT6	"2001:db8::1"
+#define EXT6_2	"2001:db8::9"
+#define HOST6	"fd00:1::2"
+#define HOST6_2 "fd00:1::3"
+#define GLOBAL6 "2001:db8:1::2"
 #define WAIT_MS 5000
 
 enum place { LAN, ROUTER, REMOTE_NS, PLACES };
 
 struct lab {
 	int ns[PLACES];
-	int remote; /* UDP socket at REMOTE:7000 */
+	int remote, remote6; /* UDP sockets at REMOTE:7000, REMOTE6:7000 */
 };
 
 /* ---- the lab ----------------------------------------------------------------------------- */
@@ -69,17 +80,36 @@ static inline void make_wan(struct lab *l)
 	go(l, ROUTER);
 }
 
+/* An address of either family; returns its length. */
+static inline socklen_t sock_addr(const char *addr, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in6 *six = (void *)ret;
+	struct sockaddr_in *four = (void *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (strchr(addr, ':')) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(port);
+		assert_int_equal(inet_pton(AF_INET6, addr, &six->sin6_addr), 1);
+		return sizeof(*six);
+	}
+	four->sin_family = AF_INET;
+	four->sin_port = htons(port);
+	assert_int_equal(inet_pton(AF_INET, addr, &four->sin_addr), 1);
+	return sizeof(*four);
+}
+
 static inline int udp(struct lab *l, enum place p, const char *addr, uint16_t port)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_storage sa;
+	socklen_t len = sock_addr(addr, port, &sa);
 	int fd, one = 1;
 
 	go(l, p);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
-	inet_pton(AF_INET, addr, &sa.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
 	go(l, ROUTER);
 	return fd;
 }
@@ -106,6 +136,34 @@ static inline int setup(void **state)
 	return 0;
 }
 
+/* IPv6 on a wan that make_wan() has made. */
+static inline void make_wan6(struct lab *l)
+{
+	go(l, REMOTE_NS);
+	do_run("ip addr add " REMOTE6 "/64 dev eth0 nodad && "
+	       "ip route add fd00:1::/64 via " EXT6 " && ip route add 2001:db8:1::/64 via " EXT6);
+	go(l, ROUTER);
+	do_run("ip addr add " EXT6_2 "/64 dev wan nodad && ip addr add " EXT6 "/64 dev wan nodad");
+}
+
+static inline int setup6(void **state)
+{
+	struct lab *l;
+
+	if (setup(state) || geteuid())
+		return 0;
+	l = *state;
+	do_run("sysctl -qw net.ipv6.conf.all.forwarding=1");
+	do_run("ip addr add fd00:1::1/64 dev lan nodad && "
+	       "ip addr add 2001:db8:1::1/64 dev lan nodad");
+	go(l, LAN);
+	do_run("for i in 2 3; do ip addr add fd00:1::$i/64 dev lan0 nodad; done; "
+	       "ip addr add " GLOBAL6 "/64 dev lan0 nodad && ip route add default via fd00:1::1");
+	make_wan6(l);
+	l->remote6 = udp(l, REMOTE_NS, REMOTE6, 7000);
+	return 0;
+}
+
 static inline int teardown(void **state)
 {
 	struct lab *l = *state;
@@ -114,6 +172,8 @@ static inline int teardown(void **state)
 		close(l->ns[i]);
 	if (l->remote)
 		close(l->remote);
+	if (l->remote6)
+		close(l->remote6);
 	free(l);
 	return 0;
 }
@@ -127,43 +187,49 @@ static inline int teardown(void **state)
 /* ---- traffic ----------------------------------------------------------------------------- */
 
 struct peer {
-	char addr[INET_ADDRSTRLEN];
+	char addr[INET6_ADDRSTRLEN];
 	uint16_t port;
 };
 
 static inline void send_to(int fd, const char *addr, uint16_t port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_storage to;
+	socklen_t len = sock_addr(addr, port, &to);
 
-	inet_pton(AF_INET, addr, &to.sin_addr);
-	assert_int_equal(sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)), 5);
+	assert_int_equal(sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, len), 5);
 }
 
 static inline struct peer recv_from(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct sockaddr_in from;
+	struct sockaddr_storage from;
+	const struct sockaddr_in6 *six = (const void *)&from;
+	const struct sockaddr_in *four = (const void *)&from;
 	socklen_t len = sizeof(from);
 	struct peer peer;
 	char buf[256];
 
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_true(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len) >= 0);
-	inet_ntop(AF_INET, &from.sin_addr, peer.addr, sizeof(peer.addr));
-	peer.port = ntohs(from.sin_port);
+	inet_ntop(from.ss_family,
+		  from.ss_family == AF_INET6 ? (const void *)&six->sin6_addr : &four->sin_addr,
+		  peer.addr, sizeof(peer.addr));
+	peer.port = ntohs(four->sin_port); /* at the same place in both */
 	return peer;
 }
 
 /* One datagram from addr:port (in @p) to the remote, as the remote sees it; and an answer back. */
 static inline struct peer seen(struct lab *l, enum place p, const char *addr, uint16_t port)
 {
+	const char *remote_addr = strchr(addr, ':') ? REMOTE6 : REMOTE;
+	int remote = strchr(addr, ':') ? l->remote6 : l->remote;
 	int fd = udp(l, p, addr, port);
 	struct peer peer;
 
-	send_to(fd, REMOTE, 7000);
-	peer = recv_from(l->remote);
-	send_to(l->remote, peer.addr, peer.port);
-	assert_string_equal(recv_from(fd).addr, REMOTE);
+	send_to(fd, remote_addr, 7000);
+	peer = recv_from(remote);
+	send_to(remote, peer.addr, peer.port);
+	assert_string_equal(recv_from(fd).addr, remote_addr);
 	close(fd);
 	return peer;
 }
@@ -224,6 +290,7 @@ static inline void foreign_masquerade(void)
 	do_run("iptables-nft -t nat -A POSTROUTING -o wan -j MASQUERADE");
 }
 
-#define lab_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define lab_test(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define lab6_test(f) cmocka_unit_test_setup_teardown(f, setup6, teardown)
 
 #endif
