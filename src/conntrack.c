@@ -67,6 +67,11 @@ void ct_close(struct ct *ct)
 	free(ct);
 }
 
+void ct_set_ipv6(struct ct *ct, bool ipv6)
+{
+	ct->ipv6 = ipv6;
+}
+
 /* ---- dump ------------------------------------------------------------------------------ */
 
 struct dump {
@@ -87,12 +92,12 @@ static int dump_one(const struct nlmsghdr *nlh, void *data)
 }
 
 /* 0 when the dump is complete or fn ended it; -EINTR: the table changed under it. */
-static int dump_once(struct mnl_socket *nl, unsigned seq, struct dump *d)
+static int dump_once(struct mnl_socket *nl, uint8_t family, unsigned seq, struct dump *d)
 {
 	/* the kernel fills pages of up to 32 KiB when the reader offers that much */
 	static const size_t size = 32768;
 	char req[CT_MSG_MAX] NL_ALIGNED, *buf;
-	struct nlmsghdr *nlh = ct_msg_dump(req);
+	struct nlmsghdr *nlh = ct_msg_dump(req, family);
 	int ret = MNL_CB_OK;
 
 	buf = malloc(size);
@@ -132,7 +137,7 @@ int ct_dump(struct ct *ct, ct_flow_fn fn, void *data, struct err *err)
 		nl = ct_socket(0, 0, err);
 		if (!nl)
 			return -errno;
-		ret = dump_once(nl, ++ct->seq, &d);
+		ret = dump_once(nl, ct->ipv6 ? AF_UNSPEC : AF_INET, ++ct->seq, &d);
 		mnl_socket_close(nl);
 	}
 	if (d.ret)
@@ -200,7 +205,7 @@ static int talk(struct ct *ct, void *msgs, unsigned n, int *ret)
 }
 
 struct flow_text {
-	char s[160];
+	char s[192];
 };
 
 static struct flow_text flow_text(const struct ct_flow *f)
@@ -212,6 +217,9 @@ static struct flow_text flow_text(const struct ct_flow *f)
 	net_addr_format(&f->dst, dst);
 	if (f->proto == PROTO_ICMP)
 		snprintf(t.s, sizeof(t.s), "icmp %s -> %s id %u", src, dst, f->sport);
+	else if (!net_addr_is4(&f->src))
+		snprintf(t.s, sizeof(t.s), "%s [%s]:%u -> [%s]:%u", proto_name(f->proto), src,
+			 f->sport, dst, f->dport);
 	else
 		snprintf(t.s, sizeof(t.s), "%s %s:%u -> %s:%u", proto_name(f->proto), src, f->sport,
 			 dst, f->dport);
@@ -222,9 +230,18 @@ static int check_flow(const struct ct_flow *f, struct err *err)
 {
 	bool one = f->proto == PROTO_UDP || f->proto == PROTO_TCP || f->proto == PROTO_ICMP;
 
-	if (one && net_addr_is4(&f->src) && net_addr_is4(&f->dst))
+	if (one && net_addr_is4(&f->src) == net_addr_is4(&f->dst))
 		return 0;
-	return err_set(err, EINVAL, "conntrack: not an IPv4 flow of UDP, TCP or ICMP");
+	return err_set(err, EINVAL, "conntrack: not a flow of UDP, TCP or ICMP, of one family");
+}
+
+static int check_snat(const struct ct_flow *f, const struct net_addr *ext, struct err *err)
+{
+	int ret = check_flow(f, err);
+
+	if (ret || net_addr_is4(&f->src) == net_addr_is4(ext))
+		return ret;
+	return err_set(err, EINVAL, "conntrack: the external address is of another family");
 }
 
 /**
@@ -289,11 +306,9 @@ int ct_add_snat(struct ct *ct, const struct ct_flow *flow, const struct net_addr
 	char buf[CT_MSG_MAX] NL_ALIGNED;
 	int ret, res = 0;
 
-	ret = check_flow(flow, err);
+	ret = check_snat(flow, ext, err);
 	if (ret)
 		return ret;
-	if (!net_addr_is4(ext))
-		return err_set(err, EINVAL, "conntrack: the external address is not IPv4");
 	ct_msg_add_snat(buf, flow, ext, ext_port);
 	ret = talk(ct, buf, 1, &res);
 	return snat_error(ret ? ret : res, flow, ext, ext_port, err);
@@ -315,11 +330,9 @@ int ct_replace_snat(struct ct *ct, const struct ct_flow *flow, const struct net_
 	struct nlmsghdr *del;
 	int ret, res[2];
 
-	ret = check_flow(flow, err);
+	ret = check_snat(flow, ext, err);
 	if (ret)
 		return ret;
-	if (!net_addr_is4(ext))
-		return err_set(err, EINVAL, "conntrack: the external address is not IPv4");
 	for (int i = 0; i < REPLACE_TRIES; i++) {
 		del = ct_msg_del(buf, flow, false);
 		ct_msg_add_snat(buf + del->nlmsg_len, flow, ext, ext_port);

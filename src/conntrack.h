@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Conntrack over ctnetlink: dump, events, deletion, hand-back. IPv4; UDP, TCP, ICMP queries. */
+/* Conntrack over ctnetlink: dump, events, deletion, hand-back; of UDP, TCP and ICMP queries. */
 #ifndef EINAT_CONNTRACK_H
 #define EINAT_CONNTRACK_H
 
 #include "lib/err.h"
 #include "lib/net.h"
 
-/* Ports in host byte order. ICMP: dport, rsport hold type << 8 | code; 0 is taken for an echo. */
+/* Ports in host byte order. ICMP, of either family: dport, rsport hold type << 8 | code; 0 is taken for an echo. */
 struct ct_flow {
 	unsigned proto; /* one PROTO_ bit */
 	struct net_addr src, dst; /* original direction */
@@ -22,6 +22,8 @@ struct ct_flow {
 struct ct;
 int ct_open(struct ct **ret_ct, struct err *err);
 void ct_close(struct ct *ct);
+/** ct_set_ipv6() - whether dumps and events give flows of IPv6 too; before ct_events_start(). */
+void ct_set_ipv6(struct ct *ct, bool ipv6);
 
 typedef int (*ct_flow_fn)(const struct ct_flow *flow, void *data);
 int ct_dump(struct ct *ct, ct_flow_fn fn, void *data, struct err *err);

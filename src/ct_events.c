@@ -16,8 +16,9 @@
 #define DISCARD_MAX  (1 << 20) /* events thrown away after an overrun, at most */
 
 /*
- * IPv6 flows are dropped before they cost room in the buffer. A multicast datagram of ctnetlink
- * holds one message: struct nlmsghdr, then struct nfgenmsg whose first byte is the family.
+ * IPv6 flows that nobody asked for are dropped before they cost room in the buffer. A multicast
+ * datagram of ctnetlink holds one message: struct nlmsghdr, then struct nfgenmsg whose first byte
+ * is the family.
  */
 static int attach_filter(int fd)
 {
@@ -60,7 +61,8 @@ int ct_events_start(struct ct *ct, ct_event_fn fn, void *data, struct err *err)
 	/* neither is vital: a small buffer means more resyncs, no filter more wake-ups */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	attach_filter(fd);
+	if (!ct->ipv6)
+		attach_filter(fd);
 	ct->events = nl;
 	ct->fn = fn;
 	ct->data = data;

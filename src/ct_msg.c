@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
@@ -55,29 +56,69 @@ static bool nested(const struct attr_table *t, unsigned type, struct attr_table 
 	return t->tb[type] && mnl_attr_parse_nested(t->tb[type], note_attr, ret) >= 0;
 }
 
-/* One direction. ICMP: the identifier stands for the port of the side that asked. */
-static int parse_tuple(const struct attr_table *msg, unsigned type, bool reply, unsigned *proto,
-		       struct net_addr *src, struct net_addr *dst, uint16_t *sport, uint16_t *dport)
+/* The addresses of a tuple; false: it has none of @family. */
+static bool parse_addrs(const struct attr_table *ip, uint8_t family, struct net_addr *src,
+			struct net_addr *dst)
 {
+	if (family == AF_INET6) {
+		if (!has(ip, CTA_IP_V6_SRC, 16) || !has(ip, CTA_IP_V6_DST, 16))
+			return false;
+		memcpy(src, mnl_attr_get_payload(ip->tb[CTA_IP_V6_SRC]), sizeof(*src));
+		memcpy(dst, mnl_attr_get_payload(ip->tb[CTA_IP_V6_DST]), sizeof(*dst));
+		/* a v4-mapped address on the wire (RFC 4291 2.5.5.2) is not IPv4 */
+		return !net_addr_is4(src) && !net_addr_is4(dst);
+	}
+	if (!has(ip, CTA_IP_V4_SRC, 4) || !has(ip, CTA_IP_V4_DST, 4))
+		return false;
+	*src = net_addr_from4(mnl_attr_get_u32(ip->tb[CTA_IP_V4_SRC]));
+	*dst = net_addr_from4(mnl_attr_get_u32(ip->tb[CTA_IP_V4_DST]));
+	return true;
+}
+
+/* The PROTO_ bit of a protocol; ICMP and ICMPv6 each belong to their family. */
+static unsigned flow_proto(uint8_t family, uint8_t ipproto)
+{
+	if (family == AF_INET6 && (ipproto == IPPROTO_ICMP || ipproto == IPPROTO_ICMPV6))
+		return ipproto == IPPROTO_ICMPV6 ? PROTO_ICMP : 0;
+	return proto_bit(ipproto);
+}
+
+/* Where ctnetlink has identifier, type and code of an ICMP query. */
+struct icmp_attrs {
+	uint16_t id, type, code;
+};
+
+static struct icmp_attrs icmp_attrs(bool ipv6)
+{
+	if (ipv6)
+		return (struct icmp_attrs){ CTA_PROTO_ICMPV6_ID, CTA_PROTO_ICMPV6_TYPE,
+					    CTA_PROTO_ICMPV6_CODE };
+	return (struct icmp_attrs){ CTA_PROTO_ICMP_ID, CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMP_CODE };
+}
+
+/* One direction. ICMP: the identifier stands for the port of the side that asked. */
+static int parse_tuple(const struct attr_table *msg, unsigned type, uint8_t family, bool reply,
+		       unsigned *proto, struct net_addr *src, struct net_addr *dst, uint16_t *sport,
+		       uint16_t *dport)
+{
+	struct icmp_attrs icmp = icmp_attrs(family == AF_INET6);
 	struct attr_table tuple, ip, l4;
 	uint16_t kind;
 
 	if (!nested(msg, type, &tuple) || !nested(&tuple, CTA_TUPLE_IP, &ip) ||
 	    !nested(&tuple, CTA_TUPLE_PROTO, &l4) || !has(&l4, CTA_PROTO_NUM, 1))
 		return -EBADMSG;
-	*proto = proto_bit(get8(&l4, CTA_PROTO_NUM));
-	if (!*proto || !has(&ip, CTA_IP_V4_SRC, 4) || !has(&ip, CTA_IP_V4_DST, 4))
+	*proto = flow_proto(family, get8(&l4, CTA_PROTO_NUM));
+	if (!*proto || !parse_addrs(&ip, family, src, dst))
 		return 0;
-	*src = net_addr_from4(mnl_attr_get_u32(ip.tb[CTA_IP_V4_SRC]));
-	*dst = net_addr_from4(mnl_attr_get_u32(ip.tb[CTA_IP_V4_DST]));
 	if (*proto != PROTO_ICMP) {
 		*sport = get_be16(&l4, CTA_PROTO_SRC_PORT);
 		*dport = get_be16(&l4, CTA_PROTO_DST_PORT);
 		return 1;
 	}
-	kind = get8(&l4, CTA_PROTO_ICMP_TYPE) << 8 | get8(&l4, CTA_PROTO_ICMP_CODE);
-	*sport = reply ? kind : get_be16(&l4, CTA_PROTO_ICMP_ID);
-	*dport = reply ? get_be16(&l4, CTA_PROTO_ICMP_ID) : kind;
+	kind = get8(&l4, icmp.type) << 8 | get8(&l4, icmp.code);
+	*sport = reply ? kind : get_be16(&l4, icmp.id);
+	*dport = reply ? get_be16(&l4, icmp.id) : kind;
 	return 1;
 }
 
@@ -93,16 +134,16 @@ int ct_msg_parse(const struct nlmsghdr *nlh, struct ct_flow *ret_flow)
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*nfg))
 		return -EBADMSG;
 	nfg = mnl_nlmsg_get_payload(nlh);
-	if (nfg->nfgen_family != AF_INET)
+	if (nfg->nfgen_family != AF_INET && nfg->nfgen_family != AF_INET6)
 		return 0;
 	if (mnl_attr_parse(nlh, sizeof(*nfg), note_attr, &msg) < 0)
 		return -EBADMSG;
-	ret = parse_tuple(&msg, CTA_TUPLE_ORIG, false, &f.proto, &f.src, &f.dst, &f.sport,
-			  &f.dport);
+	ret = parse_tuple(&msg, CTA_TUPLE_ORIG, nfg->nfgen_family, false, &f.proto, &f.src, &f.dst,
+			  &f.sport, &f.dport);
 	if (ret <= 0)
 		return ret;
-	ret = parse_tuple(&msg, CTA_TUPLE_REPLY, true, &rproto, &f.rsrc, &f.rdst, &f.rsport,
-			  &f.rdport);
+	ret = parse_tuple(&msg, CTA_TUPLE_REPLY, nfg->nfgen_family, true, &rproto, &f.rsrc, &f.rdst,
+			  &f.rsport, &f.rdport);
 	if (ret <= 0)
 		return ret;
 	status = get_be32(&msg, CTA_STATUS);
@@ -121,7 +162,17 @@ int ct_msg_parse(const struct nlmsghdr *nlh, struct ct_flow *ret_flow)
 
 /* ---- building -------------------------------------------------------------------------- */
 
-static struct nlmsghdr *header(void *buf, unsigned type, unsigned flags)
+static bool flow_is6(const struct ct_flow *f)
+{
+	return !net_addr_is4(&f->src);
+}
+
+static uint8_t flow_family(const struct ct_flow *f)
+{
+	return flow_is6(f) ? AF_INET6 : AF_INET;
+}
+
+static struct nlmsghdr *header(void *buf, uint8_t family, unsigned type, unsigned flags)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nfgenmsg *nfg;
@@ -129,7 +180,7 @@ static struct nlmsghdr *header(void *buf, unsigned type, unsigned flags)
 	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = AF_INET;
+	nfg->nfgen_family = family;
 	nfg->version = NFNETLINK_V0;
 	nfg->res_id = 0;
 	return nlh;
@@ -161,17 +212,45 @@ static uint8_t icmp_inverse(uint8_t type)
 	return type;
 }
 
+/* The same of ICMPv6: echo, and node information (RFC 4620), types 139 and 140. */
+static uint8_t icmp6_inverse(uint8_t type)
+{
+	return type == ICMP6_ECHO_REQUEST || type == 139 ? type + 1 : type;
+}
+
+static void put_icmp(struct nlmsghdr *nlh, const struct ct_flow *f, bool reply)
+{
+	bool six = flow_is6(f);
+	uint16_t kind = f->dport ? f->dport : (six ? ICMP6_ECHO_REQUEST : ICMP_ECHO) << 8;
+	struct icmp_attrs attr = icmp_attrs(six);
+	uint8_t type = kind >> 8;
+
+	if (reply)
+		type = six ? icmp6_inverse(type) : icmp_inverse(type);
+	put_be16(nlh, attr.id, f->sport);
+	mnl_attr_put_u8(nlh, attr.type, type);
+	mnl_attr_put_u8(nlh, attr.code, kind & 0xff);
+}
+
+/* An address under the attribute number of its family. */
+static void put_addr(struct nlmsghdr *nlh, unsigned v4, unsigned v6, const struct net_addr *a)
+{
+	if (net_addr_is4(a))
+		mnl_attr_put_u32(nlh, v4, net_addr_to4(a));
+	else
+		mnl_attr_put(nlh, v6, sizeof(*a), a);
+}
+
 static void put_l4(struct nlmsghdr *nlh, const struct ct_flow *f, bool reply)
 {
-	uint16_t kind = f->dport ? f->dport : ICMP_ECHO << 8;
+	uint8_t ipproto = proto_number(f->proto);
 	struct nlattr *nest = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
 
-	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, proto_number(f->proto));
+	if (f->proto == PROTO_ICMP && flow_is6(f))
+		ipproto = IPPROTO_ICMPV6;
+	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, ipproto);
 	if (f->proto == PROTO_ICMP) {
-		put_be16(nlh, CTA_PROTO_ICMP_ID, f->sport);
-		mnl_attr_put_u8(nlh, CTA_PROTO_ICMP_TYPE,
-				reply ? icmp_inverse(kind >> 8) : kind >> 8);
-		mnl_attr_put_u8(nlh, CTA_PROTO_ICMP_CODE, kind & 0xff);
+		put_icmp(nlh, f, reply);
 	} else {
 		put_be16(nlh, CTA_PROTO_SRC_PORT, reply ? f->dport : f->sport);
 		put_be16(nlh, CTA_PROTO_DST_PORT, reply ? f->sport : f->dport);
@@ -186,8 +265,8 @@ static void put_tuple(struct nlmsghdr *nlh, const struct ct_flow *f, bool reply)
 
 	nest = mnl_attr_nest_start(nlh, reply ? CTA_TUPLE_REPLY : CTA_TUPLE_ORIG);
 	ip = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
-	mnl_attr_put_u32(nlh, CTA_IP_V4_SRC, net_addr_to4(reply ? &f->dst : &f->src));
-	mnl_attr_put_u32(nlh, CTA_IP_V4_DST, net_addr_to4(reply ? &f->src : &f->dst));
+	put_addr(nlh, CTA_IP_V4_SRC, CTA_IP_V6_SRC, reply ? &f->dst : &f->src);
+	put_addr(nlh, CTA_IP_V4_DST, CTA_IP_V6_DST, reply ? &f->src : &f->dst);
 	mnl_attr_nest_end(nlh, ip);
 	put_l4(nlh, f, reply);
 	mnl_attr_nest_end(nlh, nest);
@@ -199,8 +278,8 @@ static void put_nat(struct nlmsghdr *nlh, unsigned type, const struct net_addr *
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, type), *proto;
 
-	mnl_attr_put_u32(nlh, CTA_NAT_V4_MINIP, net_addr_to4(addr));
-	mnl_attr_put_u32(nlh, CTA_NAT_V4_MAXIP, net_addr_to4(addr));
+	put_addr(nlh, CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP, addr);
+	put_addr(nlh, CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP, addr);
 	if (port) {
 		proto = mnl_attr_nest_start(nlh, CTA_NAT_PROTO);
 		put_be16(nlh, CTA_PROTONAT_PORT_MIN, *port);
@@ -229,14 +308,14 @@ static void put_tcp(struct nlmsghdr *nlh, uint8_t state)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-struct nlmsghdr *ct_msg_dump(void *buf)
+struct nlmsghdr *ct_msg_dump(void *buf, uint8_t family)
 {
-	return header(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	return header(buf, family, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
 }
 
 struct nlmsghdr *ct_msg_del(void *buf, const struct ct_flow *flow, bool by_id)
 {
-	struct nlmsghdr *nlh = header(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+	struct nlmsghdr *nlh = header(buf, flow_family(flow), IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
 
 	put_tuple(nlh, flow, false);
 	if (flow->zone)
@@ -264,7 +343,7 @@ struct nlmsghdr *ct_msg_add_snat(void *buf, const struct ct_flow *flow, const st
 				 uint16_t ext_port)
 {
 	unsigned flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	struct nlmsghdr *nlh = header(buf, IPCTNL_MSG_CT_NEW, flags);
+	struct nlmsghdr *nlh = header(buf, flow_family(flow), IPCTNL_MSG_CT_NEW, flags);
 	uint32_t status = IPS_CONFIRMED;
 
 	if (flow->seen_reply)

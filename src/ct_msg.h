@@ -15,12 +15,13 @@
 
 /**
  * ct_msg_parse() - a conntrack message to @ret_flow.
- * Returns 1, 0 if it is none of IPv4 UDP, TCP or ICMP, or -EBADMSG.
+ * Returns 1, 0 if it is none of UDP, TCP or ICMP (ICMPv6 in IPv6), or -EBADMSG.
  */
 int ct_msg_parse(const struct nlmsghdr *nlh, struct ct_flow *ret_flow);
 
 /* Each builds one message at @buf (CT_MSG_MAX bytes) and returns it; the caller sets nlmsg_seq. */
-struct nlmsghdr *ct_msg_dump(void *buf);
+/** ct_msg_dump() - @family AF_UNSPEC: both. */
+struct nlmsghdr *ct_msg_dump(void *buf, uint8_t family);
 /** ct_msg_del() - delete the entry of @flow's original tuple; @by_id: only if the id agrees. */
 struct nlmsghdr *ct_msg_del(void *buf, const struct ct_flow *flow, bool by_id);
 /** ct_msg_add_snat() - see ct_add_snat(). */

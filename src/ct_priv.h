@@ -12,6 +12,7 @@
 struct ct {
 	struct mnl_socket *query;
 	unsigned seq;
+	bool ipv6; /* flows of IPv6 count too */
 	struct mnl_socket *events; /* NULL: not started */
 	ct_event_fn fn;
 	void *data;

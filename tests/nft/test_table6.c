@@ -132,6 +132,7 @@ static void host_flows(struct lab *l, enum nft_rest rest6)
 	struct test_spec t;
 
 	wan6_spec(&t, rest6);
+	spec_prefix(&t.slices[0].internal, "::/0");
 	spec_ports(&t.s.local[0], "25000");
 	apply(&t);
 	is_peer(seen(l, ROUTER, EXT6, 25000), EXT6, 25000);
