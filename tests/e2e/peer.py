@@ -29,7 +29,7 @@ import time
 PORTS = (7000, 7001)
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond net.core.rmem_max
 SLOW = int(os.environ.get("EINAT_TEST_SLOW", 1))
-IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 11, 10, 2  # linux/in.h
+IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 11, 10, 0, 2  # linux/in.h
 
 
 def endpoint(text):
@@ -219,6 +219,8 @@ def cmd_send(a):
         s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, a.ttl)
     if a.df:
         s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+    if a.nodf:
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
     s.connect(endpoint(a.args[0]))
     text = a.args[1].encode()
     try:
@@ -278,6 +280,7 @@ def main():
     p.add_argument("--rate", type=float, default=1000, help="datagrams a second")
     p.add_argument("--ttl", type=int, default=0)
     p.add_argument("--df", action="store_true", help="send: do not fragment")
+    p.add_argument("--nodf", action="store_true", help="send: whoever wants may fragment")
     p.add_argument("--size", type=int, default=0, help="send: pad to so many bytes")
     p.add_argument("args", nargs="*")
     a = p.parse_intermixed_args()
