@@ -10,13 +10,14 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 4
+#define EINAT_ABI 5
 /*
  * The oldest version whose bindings can be copied: ctl and cfg are laid out as now, slots as now
  * since EINAT_ABI_SLOTS, before it as struct einat_slot_2.
  */
-#define EINAT_ABI_COPY	1
-#define EINAT_ABI_SLOTS 3
+#define EINAT_ABI_COPY	 1
+#define EINAT_ABI_SLOTS	 3
+#define EINAT_ABI_CLOSED 5 /* einat_slot.closed: another field before */
 
 /* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
 enum einat_proto {
@@ -64,6 +65,7 @@ enum einat_slot_state {
 
 #define SLOT_F_STATIC	(1u << 0) /* static binding: never expires */
 #define SLOT_F_TCP_OPEN (1u << 1) /* TCP: tcp_open > 0 was seen or sessions are untracked */
+#define SLOT_F_TCP_RST	(1u << 2) /* TCP: a session was put into RST grace (RFC 6146 TRANS) */
 
 struct einat_slot {
 	__u8 state; /* enum einat_slot_state; changed only under the slot's lock */
@@ -74,7 +76,7 @@ struct einat_slot {
 	__be16 port; /* internal port */
 	__u16 gen; /* einat_ext.gen at creation: another value means absent */
 	__u16 tcp_open; /* established TCP sessions of the binding */
-	__u16 tcp_trans; /* TCP sessions in RST grace (RFC 6146 TRANS), evicted ones too */
+	__u16 closed; /* TCP: low half of when the last open session ended (never 0); 0: none has */
 };
 
 struct einat_slot_2 { /* version 2 and before */
@@ -114,9 +116,12 @@ enum einat_tcp_state { /* RFC 6146 3.5.2.2; "out" is our inside (its V6 side) */
 struct einat_session {
 	__u8 state; /* enum einat_tcp_state */
 	__u8 pad[3];
-	__u32 grace; /* seconds by which the session's end has put off the slot's last_out ... */
-	__u32 last_out; /* ... and what that became */
 };
+
+/*
+ * Map "hosts" (LRU hash): internal address -> einat_ext.gen (__u32) of the external address that
+ * its new bindings get (paired pooling). A host that is forgotten may be given another one.
+ */
 
 /* Map "frags" (LRU hash): what the first fragment of a datagram told. */
 struct einat_frag_key {
@@ -161,6 +166,8 @@ struct einat_ext {
 
 #define CFG_F_GUARD_STRICT     (1u << 0) /* drop every private source that is not translated */
 #define CFG_F_WHEN_FULL_REFUSE (1u << 1) /* no port: EVENT_REFUSED, so that the sender is told */
+/* From this bit on: cfg.ext[0..7] that new bindings do not use. */
+#define CFG_NOT_NEW_SHIFT 8
 
 /*
  * Map "cfg" (array of 2): einat_ctl.active tells which one is in force, so that a change is
@@ -330,7 +337,7 @@ _Static_assert(sizeof(struct einat_endpoint) == 20, "abi");
 _Static_assert(sizeof(struct einat_slot) == 32, "abi");
 _Static_assert(sizeof(struct einat_slot_2) == sizeof(struct einat_slot), "abi");
 _Static_assert(sizeof(struct einat_session_key) == 24, "abi");
-_Static_assert(sizeof(struct einat_session) == 12, "abi");
+_Static_assert(sizeof(struct einat_session) == 4, "abi");
 _Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
 _Static_assert(sizeof(struct einat_frag) == 16, "abi");
 _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");

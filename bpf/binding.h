@@ -9,7 +9,7 @@
 struct bind {
 	__u32 slot;
 	__u16 seq;
-	__u16 tcp_trans; /* it has a session in RST grace */
+	__u16 tcp_rst; /* it has or had a session in RST grace */
 	union ip addr; /* outbound: external endpoint; inbound: internal endpoint */
 	__be16 port;
 	__u8 made; /* by this packet: new or revived */
@@ -77,7 +77,7 @@ __noinline __u64 endpoint_look(__u32 active, __u64 hi, __u64 lo, __u32 port_prot
 		return FOUND_WORD(FOUND_STALE, 0, 0, seq, slot);
 	if (port_proto & FIND_REFRESH && READ_ONCE(s->last_out) != now)
 		WRITE_ONCE(s->last_out, now);
-	return FOUND_WORD(FOUND, i, !!s->tcp_trans, seq, slot);
+	return FOUND_WORD(FOUND, i, !!(s->flags & SLOT_F_TCP_RST), seq, slot);
 }
 
 /* As endpoint_look(); waits a little for a CPU that is making or freeing the binding. */
@@ -114,7 +114,7 @@ static __always_inline enum found binding_of_internal(const struct pkt *p,
 		r = endpoint_wait(p->active, addr->d[0], addr->d[1], port_proto, p->now);
 	b->slot = r;
 	b->seq = r >> 32;
-	b->tcp_trans = r >> 48 & 1;
+	b->tcp_rst = r >> 48 & 1;
 	b->made = 0;
 	bind_external(b, c, r >> 49);
 	return r >> 56;
@@ -143,7 +143,7 @@ static __always_inline bool binding_of_external(const struct pkt *p, const struc
 	b->addr.d[0] = READ_ONCE(ip_of(&s->addr)->d[0]);
 	b->addr.d[1] = READ_ONCE(ip_of(&s->addr)->d[1]);
 	b->port = READ_ONCE(s->port);
-	b->tcp_trans = !!READ_ONCE(s->tcp_trans);
+	b->tcp_rst = !!(READ_ONCE(s->flags) & SLOT_F_TCP_RST);
 	return !absent && READ_ONCE(s->seq) == b->seq && READ_ONCE(s->state) == SLOT_LIVE;
 }
 

@@ -73,16 +73,18 @@ __noinline int ext_of_plane(__u32 active, __u32 plane)
 
 /*
  * ext_choose() - index of the external address for a new binding of @hi:@lo, or -1: of the same
- * family, and the same one for all that an internal host sends ("paired" pooling, RFC 4787 REQ-2)
- * without any state: the highest of what the host's address gives with each index. So only the
- * hosts of an address that is lost get another one.
+ * family, and the same one for all that an internal host sends ("paired" pooling, RFC 4787 REQ-2).
+ * It is the one that "hosts" remembers, also when others come, as long as it is there and routing
+ * has not chosen another one for what is new; else the highest of what the host's address gives
+ * with each index, so that only the hosts of an address that is lost get another one.
  */
 __noinline int ext_choose(__u32 active, __u64 hi, __u64 lo, __u32 proto)
 {
 	const struct einat_cfg *c = cfg_get(active);
 	union ip addr = ip_from(hi, lo);
 	__u64 hash = (hi ^ lo ^ lo >> 32) * 0x9e3779b97f4a7c15ull;
-	__u32 best = 0, i;
+	__u32 *known = bpf_map_lookup_elem(&hosts, &addr);
+	__u32 best = 0, i, gen = 0;
 	int found = -1;
 
 	if (!c)
@@ -90,12 +92,20 @@ __noinline int ext_choose(__u32 active, __u64 hi, __u64 lo, __u32 proto)
 	for (i = 0; i < EINAT_MAX_EXT && i < c->n_ext; i++) {
 		__u32 weight = (hash ^ hash >> 32 ^ i * 0x85ebca6bu) * 0x2c1b3c6du >> 8 | 1;
 
-		if (weight > best && c->ext[i].gen && ext_plane(c, i, proto) != EINAT_NO_PLANE &&
-		    ip_is4(ip_of(&c->ext[i].addr)) == ip_is4(&addr)) {
+		if (!c->ext[i].gen || ext_plane(c, i, proto) == EINAT_NO_PLANE ||
+		    ip_is4(ip_of(&c->ext[i].addr)) != ip_is4(&addr) ||
+		    c->flags >> (CFG_NOT_NEW_SHIFT + i) & 1)
+			continue;
+		if (known && *known == c->ext[i].gen)
+			return i;
+		if (weight > best) {
 			best = weight;
 			found = i;
+			gen = c->ext[i].gen;
 		}
 	}
+	if (found >= 0)
+		bpf_map_update_elem(&hosts, &addr, &gen, BPF_ANY);
 	return found;
 }
 

@@ -99,7 +99,7 @@ __noinline int slot_publish(__u32 slot, __u64 hi, __u64 lo, __u64 word, __u32 la
 	r.s->last_out = last_out;
 	r.s->flags = word >> 40;
 	r.s->tcp_open = 0;
-	r.s->tcp_trans = 0;
+	r.s->closed = 0;
 	err = bpf_map_update_elem(&by_internal, &key, &slot, BPF_NOEXIST);
 	if (err) {
 		slot_clear(&r);
@@ -131,7 +131,7 @@ __noinline int slot_revive(__u32 slot, __u32 seq, __u32 now)
 		r.s->last_out = now;
 		r.s->flags &= SLOT_F_STATIC;
 		r.s->tcp_open = 0;
-		r.s->tcp_trans = 0;
+		r.s->closed = 0;
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	return ret;
@@ -146,6 +146,18 @@ static __always_inline __u32 slot_timeout(const struct einat_cfg *c, __u32 proto
 	return tcp_open ? c->t_tcp_open : c->t_tcp_trans;
 }
 
+/*
+ * A binding whose last open session has ended: its transitory time begins then (RFC 7857 section
+ * 2.2), since its last outbound packet may be hours ago. No end lengthens what it would have lived
+ * without. The clock's low half is enough: after a day nothing else keeps such a binding.
+ */
+static __always_inline bool slot_closing(const struct einat_slot *s, const struct einat_cfg *c,
+					 __u32 now)
+{
+	return s->closed && (__u16)(now - s->closed) <= c->t_tcp_trans &&
+	       !clock_expired(now, s->last_out, c->t_tcp_open);
+}
+
 /** slot_absent() - is the binding of another generation than @gen, or expired? */
 static __always_inline bool slot_absent(const struct einat_slot *s, const struct einat_cfg *c,
 					__u16 gen, __u32 proto, __u32 now)
@@ -155,7 +167,8 @@ static __always_inline bool slot_absent(const struct einat_slot *s, const struct
 	if (s->gen != gen)
 		return true;
 	return !(s->flags & SLOT_F_STATIC) &&
-	       clock_expired(now, s->last_out, slot_timeout(c, proto, open));
+	       clock_expired(now, s->last_out, slot_timeout(c, proto, open)) &&
+	       (proto != EINAT_PROTO_TCP || open || !slot_closing(s, c, now));
 }
 
 /* LIVE -> FREEING -> FREE; false if it was used anew or refreshed since @seq and @last_out. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * TCP sessions (RFC 6146 section 3.5.2.2), kept only so that a binding knows how long to live:
- * slot.tcp_open counts established ones, slot.tcp_trans those in RST grace. Looked at for SYN,
- * FIN and RST, and for data only while the binding has a session in RST grace.
+ * slot.tcp_open counts established ones, slot.closed tells when the last one ended. Looked at for
+ * SYN, FIN and RST, and for data only once the binding has had a session in RST grace.
  *
  * Only outbound segments make a session: a SYN from outside to a live binding is translated
  * (endpoint-independent filtering), but takes no memory, so a flood cannot fill the table. The
@@ -51,8 +51,8 @@ static __always_inline __u8 tcp_next(__u8 state, enum einat_dir dir, __u8 flags)
 	return state;
 }
 
-/* A session of the slot's use @b->seq changes by @open and @trans (-1, 0 or 1). */
-static __always_inline void tcp_account(const struct bind *b, int open, int trans, __u8 flags)
+/* A session of the slot's use @b->seq has come: @open established ones, with @flags. */
+static __always_inline void tcp_account(const struct bind *b, int open, __u8 flags)
 {
 	struct slot_ref r;
 
@@ -61,10 +61,8 @@ static __always_inline void tcp_account(const struct bind *b, int open, int tran
 	bpf_spin_lock(&r.lock->lock);
 	if (r.s->seq == b->seq && r.s->state == SLOT_LIVE) {
 		r.s->flags |= flags;
-		if (open > 0 ? r.s->tcp_open != 0xffff : r.s->tcp_open != 0)
+		if (r.s->tcp_open != 0xffff)
 			r.s->tcp_open += open;
-		if (trans > 0 ? r.s->tcp_trans != 0xffff : r.s->tcp_trans != 0)
-			r.s->tcp_trans += trans;
 	}
 	bpf_spin_unlock(&r.lock->lock);
 }
@@ -86,38 +84,20 @@ static __always_inline void tcp_session_new(const struct pkt *p, const struct bi
 		return;
 	count(err ? COUNT_SESSION_FULL : COUNT_SESSION_NEW);
 	if (err)
-		tcp_account(b, 0, 0, SLOT_F_TCP_OPEN);
+		tcp_account(b, 0, SLOT_F_TCP_OPEN);
 	else if (open)
-		tcp_account(b, 1, 0, 0);
+		tcp_account(b, 1, 0);
 }
 
-/*
- * The last open session of a binding has ended: its transitory time begins now (RFC 7857 section
- * 2.2), not with the last outbound packet, which may be hours ago. No end lengthens what the
- * binding would have lived without it. Data from outside shows that an RST was forged; it refreshes
- * nothing, so the time given then is taken back. Under the slot's lock.
- */
-static __always_inline void tcp_grace(const struct einat_cfg *c, struct einat_slot *slot,
-				      struct einat_session *s, __u32 now)
+/* The session leaves @old for @new; under the slot's lock. */
+static __always_inline void tcp_change(struct einat_slot *slot, __u8 old, __u8 new, __u32 now)
 {
-	__u32 open = c->t_tcp_open, trans = c->t_tcp_trans;
-	__s32 idle = now - slot->last_out;
-
-	s->grace = 0;
-	if (idle <= 0 || open <= trans || slot->tcp_open || slot->flags & SLOT_F_TCP_OPEN)
-		return;
-	s->grace = idle;
-	if (s->grace > open - trans)
-		s->grace = open - trans;
-	slot->last_out += s->grace;
-	s->last_out = slot->last_out;
-}
-
-static __always_inline void tcp_ungrace(struct einat_slot *slot, const struct einat_session *s,
-					enum einat_dir dir)
-{
-	if (dir == EINAT_IN && s->grace && slot->last_out == s->last_out)
-		slot->last_out -= s->grace;
+	if (tcp_state_open(new) && !tcp_state_open(old) && slot->tcp_open != 0xffff)
+		slot->tcp_open++;
+	if (!tcp_state_open(new) && tcp_state_open(old) && slot->tcp_open && !--slot->tcp_open)
+		slot->closed = (__u16)now ?: 1;
+	if (new == TCP_S_TRANS)
+		slot->flags |= SLOT_F_TCP_RST;
 }
 
 static __noinline void tcp_session(const struct pkt *p, const struct bind *b, enum einat_dir dir)
@@ -130,7 +110,6 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 		.raddr = dir == EINAT_OUT ? p->daddr.a : p->saddr.a,
 	};
 	struct einat_session *s = bpf_map_lookup_elem(&sessions, &key);
-	const struct einat_cfg *c = cfg_get(p->active);
 	struct slot_ref r;
 	__u8 old, new;
 
@@ -140,27 +119,14 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 		return;
 	}
 	/* The slot's lock makes the change of state and of the counters one step. */
-	if (!c || !slot_ref(b->slot, &r))
+	if (!slot_ref(b->slot, &r))
 		return;
 	bpf_spin_lock(&r.lock->lock);
 	old = s->state;
 	new = tcp_next(old, dir, p->tcp_flags);
 	if (new != old && r.s->seq == b->seq &&r.s->state == SLOT_LIVE) {
 		s->state = new;
-		if (tcp_state_open(new) && !tcp_state_open(old) && r.s->tcp_open != 0xffff)
-			r.s->tcp_open++;
-		if (!tcp_state_open(new) && tcp_state_open(old)) {
-			if (r.s->tcp_open)
-				r.s->tcp_open--;
-			tcp_grace(c, r.s, s, p->now);
-		}
-		if (new == TCP_S_TRANS && r.s->tcp_trans != 0xffff)
-			r.s->tcp_trans++;
-		if (old == TCP_S_TRANS) {
-			if (r.s->tcp_trans)
-				r.s->tcp_trans--;
-			tcp_ungrace(r.s, s, dir);
-		}
+		tcp_change(r.s, old, new, p->now);
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	/* Gone at once: what still comes is translated, since the binding lives on. */
@@ -170,8 +136,7 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 
 static __always_inline void tcp_track(const struct pkt *p, const struct bind *b, enum einat_dir dir)
 {
-	if (p->proto == EINAT_PROTO_TCP &&
-	    (p->tcp_flags & TCP_F_TRACKED || b->tcp_trans || b->made))
+	if (p->proto == EINAT_PROTO_TCP && (p->tcp_flags & TCP_F_TRACKED || b->tcp_rst || b->made))
 		tcp_session(p, b, dir);
 }
 

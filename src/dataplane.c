@@ -16,7 +16,7 @@ static const char *const map_names[DP_MAP_COUNT] = {
 	[DP_USED] = "used",	    [DP_AVAIL] = "avail",   [DP_BY_INTERNAL] = "by_internal",
 	[DP_SESSIONS] = "sessions", [DP_FRAGS] = "frags",   [DP_SRC] = "src",
 	[DP_EXDST] = "exdst",	    [DP_LOCKS] = "locks",   [DP_STATS] = "stats",
-	[DP_COUNTS] = "counts",	    [DP_EVENTS] = "events",
+	[DP_COUNTS] = "counts",	    [DP_EVENTS] = "events", [DP_HOSTS] = "hosts",
 };
 
 struct mapping {
@@ -38,7 +38,7 @@ const char *dp_map_name(enum dp_map map)
 /* What bindings can be copied without: a version before EINAT_ABI may not have it. */
 static bool map_optional(int map)
 {
-	return map == DP_EVENTS;
+	return map == DP_EVENTS || map == DP_HOSTS;
 }
 
 int dataplane_fd(const struct dataplane *dp, enum dp_map map)
@@ -250,15 +250,29 @@ uint32_t dataplane_now(const struct dataplane *dp)
 	return (uint32_t)ts.tv_sec;
 }
 
+/* As slot_closing() of bpf/slot.h: the transitory time counts from the end of the last session. */
+static uint32_t tcp_timeout(const struct einat_slot *s, const struct einat_cfg *cfg, uint32_t now,
+			    uint32_t idle)
+{
+	uint16_t ended = (uint16_t)(now - s->closed); /* seconds ago */
+	uint32_t limit = cfg->t_tcp_trans;
+
+	if (s->tcp_open || s->flags & SLOT_F_TCP_OPEN)
+		return cfg->t_tcp_open;
+	if (!s->closed || ended > limit || idle + limit - ended < limit)
+		return limit;
+	limit += idle - ended;
+	return limit < cfg->t_tcp_open ? limit : cfg->t_tcp_open;
+}
+
 static uint32_t slot_timeout(const struct einat_slot *s, unsigned proto,
-			     const struct einat_cfg *cfg)
+			     const struct einat_cfg *cfg, uint32_t now, uint32_t idle)
 {
 	switch ((enum einat_proto)proto) {
 	case EINAT_PROTO_UDP:
 		return cfg->t_udp;
 	case EINAT_PROTO_TCP:
-		return s->tcp_open || (s->flags & SLOT_F_TCP_OPEN) ? cfg->t_tcp_open
-								   : cfg->t_tcp_trans;
+		return tcp_timeout(s, cfg, now, idle);
 	case EINAT_PROTO_ICMP:
 		return cfg->t_icmp;
 	case EINAT_PROTO_COUNT:
@@ -271,9 +285,13 @@ static uint32_t slot_timeout(const struct einat_slot *s, unsigned proto,
 static struct einat_slot slot_read(const struct dataplane *dp, uint32_t n)
 {
 	const struct einat_slot_2 *old = (const struct einat_slot_2 *)dp->slots.at + n;
+	struct einat_slot s = ((const struct einat_slot *)dp->slots.at)[n];
+	uint32_t abi = dataplane_ctl(dp)->abi;
 
-	if (dataplane_ctl(dp)->abi >= EINAT_ABI_SLOTS || !dataplane_ctl(dp)->abi)
-		return ((const struct einat_slot *)dp->slots.at)[n];
+	if (abi && abi < EINAT_ABI_CLOSED)
+		s.closed = 0;
+	if (abi >= EINAT_ABI_SLOTS || !abi)
+		return s;
 	return (struct einat_slot){ .state = old->state,
 				    .flags = old->flags,
 				    .seq = old->seq,
@@ -281,8 +299,7 @@ static struct einat_slot slot_read(const struct dataplane *dp, uint32_t n)
 				    .addr = old->addr,
 				    .port = old->port,
 				    .gen = old->gen,
-				    .tcp_open = old->tcp_open,
-				    .tcp_trans = old->tcp_trans };
+				    .tcp_open = old->tcp_open };
 }
 
 /* The slot as a binding; false if it is free, expired or of an earlier address. */
@@ -291,14 +308,14 @@ static bool slot_binding(const struct dataplane *dp, const struct einat_cfg *cfg
 {
 	uint32_t n = cfg->ext[ext].plane[proto] * EINAT_PORTS + port;
 	const struct einat_slot slot = slot_read(dp, n), *s = &slot;
-	uint32_t idle, limit;
+	uint32_t now = dataplane_now(dp), idle, limit;
 
 	if (s->state != SLOT_LIVE || s->gen != cfg->ext[ext].gen)
 		return false;
-	idle = dataplane_now(dp) - s->last_out;
+	idle = now - s->last_out;
 	if ((int32_t)idle < 0)
 		idle = 0;
-	limit = slot_timeout(s, proto, cfg);
+	limit = slot_timeout(s, proto, cfg, now, idle);
 	if (!(s->flags & SLOT_F_STATIC) && idle > limit)
 		return false;
 	*ret_b = (struct binding){

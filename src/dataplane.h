@@ -22,6 +22,7 @@ enum dp_map {
 	DP_STATS,
 	DP_COUNTS,
 	DP_EVENTS,
+	DP_HOSTS,
 	DP_MAP_COUNT,
 };
 

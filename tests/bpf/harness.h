@@ -181,6 +181,7 @@ static inline void lab_reset(struct lab *lab)
 	map_clear(lab->sk->maps.by_internal);
 	map_clear(lab->sk->maps.sessions);
 	map_clear(lab->sk->maps.frags);
+	map_clear(lab->sk->maps.hosts);
 	map_clear(lab->sk->maps.src);
 	map_clear(lab->sk->maps.exdst);
 	lab->ctl->abi = EINAT_ABI;
@@ -194,7 +195,7 @@ static inline void lab_reset(struct lab *lab)
 		.t_tcp_trans = T_TCP_TRANS,
 		.t_frag = T_FRAG,
 		.ext = { { .addr = addr6(EXT), .gen = 1, .plane = { 0, 1, 2 } },
-			 { .addr = addr6(EXT2), .gen = 1, .plane = { 3, 4, 5 } } },
+			 { .addr = addr6(EXT2), .gen = 101, .plane = { 3, 4, 5 } } },
 		.slices = { { .protos = 7 }, { .protos = 7 }, { .protos = 7 } },
 	};
 	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++)
