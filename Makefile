@@ -104,6 +104,23 @@ asan:  ## the tests that need no root, under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN="-fsanitize=address,undefined" tests
 	$(Q)B=$(B)/asan tests/run unit
 
+# ---- fuzzing: needs root (BPF_PROG_RUN) and clang's libFuzzer ----------------------------
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 0
+
+$(B)/fuzz/fuzz_packet: tests/fuzz/fuzz_packet.c tests/fuzz/fuzz.h $(SKEL) Makefile
+	@mkdir -p $(@D)/corpus
+	$(say) CC $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $< -lbpf -lelf -lz -lcmocka -o $@
+
+fuzz:  ## feed malformed packets to the data plane (FUZZ_SECONDS, FUZZ_SEED; root)
+	$(Q)scripts/install-deps --fuzz
+	$(Q)$(MAKE) --no-print-directory $(B)/fuzz/fuzz_packet
+	$(Q)$(B)/fuzz/fuzz_packet -max_total_time=$(FUZZ_SECONDS) -seed=$(FUZZ_SEED) -max_len=514 \
+		-len_control=0 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ \
+		$(B)/fuzz/corpus tests/fuzz/corpus
+.PHONY: fuzz
+
 clean:  ## remove all that was built
 	rm -rf $(B)
 

@@ -7,173 +7,10 @@
  */
 #include <time.h>
 
-#include "tests/bpf/model.h"
+#include "tests/bpf/model_play.h"
 
-#define R(x)	      REASON_##x
 #define EPISODE	      3000 /* steps with one set of slices to begin with */
 #define STEPS_DEFAULT 24000
-
-static const uint32_t host[] = { IP4(192, 168, 1, 10), IP4(192, 168, 1, 11), IP4(192, 168, 1, 12),
-				 IP4(192, 168, 1, 13), IP4(192, 168, 1, 14), IP4(10, 9, 9, 9) };
-static const uint16_t iport[] = { 20001, 20002, 700, 5000, 20130, 21007, 20003 };
-static const uint32_t remote[] = { REMOTE, REMOTE2, EXCLUDED };
-static const uint16_t rport[] = { 53, 8080 };
-static const unsigned ipproto[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
-static const unsigned segments[] = { F_SYN, F_SYN,	  F_SYN | F_ACK, F_SYN | F_ACK,
-				     F_ACK, F_ACK,	  F_FIN | F_ACK, F_FIN | F_ACK,
-				     F_RST, F_RST | F_ACK };
-
-struct play {
-	struct lab *lab;
-	struct model *m;
-	uint64_t rng;
-	uint32_t last_gen;
-	unsigned long step;
-	char what[160];
-};
-
-#define PICK(p, a) ((a)[rnd(p, COUNT_OF(a))])
-
-/* splitmix64 */
-static uint32_t rnd(struct play *p, uint32_t n)
-{
-	uint64_t z = p->rng += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % n;
-}
-
-static bool used_bit(const struct play *p, uint32_t slot)
-{
-	return p->lab->used[slot / 64] >> (slot % 64) & 1;
-}
-
-static struct m_binding *any_binding(struct play *p)
-{
-	for (int i = 0; i < 40; i++) {
-		struct m_binding *b = &p->m->b[rnd(p, M_BINDINGS)];
-
-		if (b->there)
-			return b;
-	}
-	return NULL;
-}
-
-/* ---- configuration ---- */
-
-/* The slices of the model, and what is there of addresses, to the data plane. */
-static void configure(struct play *p)
-{
-	struct lab *lab = p->lab;
-	const struct model *m = p->m;
-
-	lab->cfg.n_slices = m->n_slices;
-	lab->cfg.n_ext = 0;
-	for (unsigned e = 0; e < M_EXT; e++) {
-		lab->cfg.ext[e].gen = m->ext_gen[e];
-		if (m->ext_gen[e])
-			lab->cfg.n_ext = e + 1;
-	}
-	for (unsigned i = 0; i < m->n_slices; i++)
-		lab->cfg.slices[i] = (struct einat_cfg_slice){ .mark = m->slice[i].mark,
-							       .mark_mask = m->slice[i].mask,
-							       .protos = m->slice[i].protos };
-	for (unsigned h = 0; h < COUNT_OF(host); h++) {
-		uint32_t mask = 0;
-
-		for (unsigned i = 0; i < M_SLICES; i++)
-			mask |= (uint32_t)m->slice[i].host[h] << i;
-		lab_prefix(lab->sk->maps.src, host[h], 32, mask);
-	}
-	lab_apply(lab);
-}
-
-static void random_slice(struct play *p, struct m_slice *s)
-{
-	s->protos = rnd(p, 4) ? 7 : 1 + rnd(p, 7);
-	s->mask = rnd(p, 3) ? 0 : 0xf0;
-	s->mark = s->mask ? 0x10 : 0;
-	for (unsigned h = 0; h < COUNT_OF(host) - 1; h++)
-		s->host[h] = rnd(p, 4);
-}
-
-static void set_port(struct play *p, unsigned slice, unsigned proto, uint16_t port, bool on)
-{
-	p->m->slice[slice].port[proto][port] = on;
-	lab_ports(p->lab, slice, proto, port, port, on);
-}
-
-/* Few ports, so that slices are full at times; of one block, or of several and both classes. */
-static void random_ports(struct play *p)
-{
-	static const uint16_t from[] = { 20000, 700, 21000, 40000 };
-
-	for (unsigned s = 0; s < M_SLICES; s++)
-		for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++) {
-			unsigned n = 1 + rnd(p, 24);
-			bool scattered = rnd(p, 2);
-
-			lab_ports(p->lab, s, proto, 0, 65535, false);
-			memset(p->m->slice[s].port[proto], 0, 65536);
-			for (unsigned i = 0; i < n; i++)
-				set_port(p, s, proto, from[scattered ? rnd(p, 4) : 0] + rnd(p, 32),
-					 true);
-		}
-}
-
-static void begin_episode(struct play *p)
-{
-	struct model *m = p->m;
-
-	lab_reset(p->lab);
-	memset(m, 0, sizeof(*m));
-	m->now = T0 + rnd(p, 100000);
-	p->lab->ctl->now_override = m->now;
-	m->t_udp = T_UDP;
-	m->t_icmp = T_ICMP;
-	m->t_open = T_TCP_OPEN;
-	m->t_trans = T_TCP_TRANS;
-	m->ext_addr[0] = EXT;
-	m->ext_addr[1] = EXT2;
-	m->ext_gen[0] = ++p->last_gen;
-	m->ext_gen[1] = rnd(p, 2) ? ++p->last_gen : 0;
-	m->n_slices = 1 + rnd(p, M_SLICES);
-	for (unsigned i = 0; i < M_SLICES; i++)
-		random_slice(p, &m->slice[i]);
-	map_clear(p->lab->sk->maps.src);
-	random_ports(p);
-	p->lab->cfg.inbound_mark = p->lab->cfg.inbound_mask = 0x4000;
-	configure(p);
-}
-
-/* ---- packets ---- */
-
-static struct spec flow_spec(unsigned proto, uint32_t src, uint16_t sport, uint32_t dst,
-			     uint16_t dport, unsigned flags)
-{
-	return (struct spec){ .proto = ipproto[proto],
-			      .flags = flags,
-			      .type = flags,
-			      .src = src,
-			      .dst = dst,
-			      .sport = sport,
-			      .dport = dport,
-			      .len = 8 };
-}
-
-static void check_packet(struct play *p, enum einat_dir dir, const struct spec *in, int reason,
-			 const struct spec *out, uint32_t mark)
-{
-	struct frame f = build(in), want = build(out ?: in);
-	struct run r = expect_frame(p->lab, dir, &f, reason, &want, mark, 0, p->what);
-	uint32_t marked = mark;
-
-	if (dir == EINAT_IN && (reason == R(TRANSLATED) || reason == R(ICMP_ERROR)))
-		marked = (mark & ~0x4000) | 0x4000;
-	if (r.mark != marked)
-		fail_msg("%s: mark %#x, expected %#x", p->what, r.mark, marked);
-}
 
 /* Worst to best: other class, other parity, both kept (RFC 4787 REQ-3a and REQ-4). */
 static int port_fit(uint16_t internal, uint16_t external)
@@ -374,12 +211,19 @@ static void step_in(struct play *p)
 	struct m_binding *aim = rnd(p, 8) ? any_binding(p) : NULL, *b;
 	unsigned proto = aim ? aim->proto : rnd(p, 3);
 	uint32_t src = remote[rnd(p, 2)], dst = m->ext_addr[aim ? aim->ext : rnd(p, M_EXT)];
-	uint16_t sport = PICK(p, rport), dport = aim ? aim->eport : 20000 + rnd(p, 40);
+	uint16_t sport = PICK(p, rport);
+	uint16_t dport = aim ? aim->eport : 20000 + rnd(p, 40);
 	unsigned flags = proto == EINAT_PROTO_TCP ? PICK(p, segments) : rnd(p, 4) ? 0 : 14;
 	struct spec in, out;
 
 	if (proto == EINAT_PROTO_ICMP)
 		sport = 0;
+	if (aim && aim->n_s && rnd(p, 2)) { /* of a connection, not a stranger's */
+		const struct m_session *s = &aim->s[rnd(p, aim->n_s)];
+
+		src = s->raddr;
+		sport = s->rport;
+	}
 	in = out = flow_spec(proto, src, sport, dst, dport, flags);
 	snprintf(p->what, sizeof(p->what), "step %lu: in, protocol %u, %08x:%u to %08x:%u, %#x",
 		 p->step, proto, src, sport, dst, dport, flags);
@@ -466,7 +310,9 @@ static void step_clock(struct play *p)
 
 	/* just before or just after something expires */
 	if (b && !b->is_static && m_live(p->m, b) && m_deadline(p->m, b) < p->m->now + 8000)
-		to = m_deadline(p->m, b) + rnd(p, 2);
+		to = m_deadline(p->m, b) + 1 - rnd(p, rnd(p, 2) ? 2 : 200);
+	if ((int32_t)(to - p->m->now) < 0)
+		return;
 	p->m->now = p->lab->ctl->now_override = to;
 }
 
