@@ -306,9 +306,10 @@ static inline size_t fuzz_packet(struct fuzz_rng *g, bool egress, uint8_t *p)
 {
 	static const uint8_t errors[] = { 3, 3, 11, 12, 4, 5 };
 	struct spec s = fuzz_flow(g, egress), q, e;
+	size_t header;
 
 	if (fuzz_rnd(g, 3))
-		return build_ip(&s, p);
+		return build_ip4(&s, p, &header);
 	q = fuzz_flow(g, !egress);
 	if (egress) { /* about what came in, to the inside */
 		q.dst = fuzz_rnd(g, 6) ? LAN_A : LAN_B;
@@ -334,9 +335,9 @@ static inline size_t fuzz_packet(struct fuzz_rng *g, bool egress, uint8_t *p)
 		nested.quote_l4 = 8;
 		e.quote = &nested;
 		e.quote_l4 = fuzz_rnd(g, 2) ? 0 : 8;
-		return build_ip(&e, p);
+		return build_ip4(&e, p, &header);
 	}
-	return build_ip(&e, p);
+	return build_ip4(&e, p, &header);
 }
 
 /* Makes the checksums of what is there right again, as far as lengths allow. */
