@@ -83,7 +83,8 @@ int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
 	unsigned p = (unsigned)__builtin_ctz(b->proto);
 	struct einat_sweep s = { .op = SWEEP_ADD, .count = 1, .flags = flags, .age = b->idle };
 	struct einat_addr ext;
-	int i;
+	uint32_t gen;
+	int i, ret;
 
 	memcpy(&ext, &b->external, sizeof(ext));
 	i = find_ext(e, &ext);
@@ -93,7 +94,13 @@ int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
 	memcpy(&s.ep.addr, &b->internal, sizeof(s.ep.addr));
 	s.ep.port = htons(b->iport);
 	s.ep.proto = (uint8_t)p;
-	return engine_run_sweep(e, &s);
+	ret = engine_run_sweep(e, &s);
+	if (ret || flags & SLOT_F_STATIC)
+		return ret;
+	/* what else the host sends has the same address; without this it may have another one */
+	gen = e->ext[i].gen;
+	bpf_map_update_elem(dataplane_fd(e->dp, DP_HOSTS), &s.ep.addr, &gen, BPF_NOEXIST);
+	return 0;
 }
 
 static bool plane_taken(const struct engine *e, unsigned plane)

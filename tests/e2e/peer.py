@@ -213,7 +213,7 @@ def cmd_tcphold(a):
 
 
 def cmd_send(a):
-    s = udp_socket(a.bind)
+    s = udp_socket(a.bind, a.host)
     s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     if a.ttl:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, a.ttl)
@@ -274,7 +274,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("command")
     p.add_argument("-b", "--bind", type=int, default=0)
-    p.add_argument("--host", default="", help="hold: bind this address")
+    p.add_argument("--host", default="", help="hold and send: bind this address")
     p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
     p.add_argument("--tries", type=int, default=3)
     p.add_argument("--rate", type=float, default=1000, help="datagrams a second")

@@ -35,19 +35,15 @@ static inline uint32_t get32(const uint8_t *p)
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-static inline bool sums_up(const uint8_t *p, size_t n, uint32_t sum)
+enum csum { CSUM_UNKNOWN, CSUM_WRONG, CSUM_RIGHT };
+
+/* Nothing but zeros is neither: 0 and 0xffff are one number here. */
+static inline enum csum sums_up(const uint8_t *p, size_t n, uint32_t sum)
 {
 	sum = sum16(p, n, sum);
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
-}
-
-enum csum { CSUM_UNKNOWN, CSUM_WRONG, CSUM_RIGHT };
-
-static inline enum csum csum_is(bool right)
-{
-	return right ? CSUM_RIGHT : CSUM_WRONG;
+	return !sum ? CSUM_UNKNOWN : sum == 0xffff ? CSUM_RIGHT : CSUM_WRONG;
 }
 
 /* A whole IPv4 header of a packet of @n bytes? Then its length, else 0. */
@@ -62,7 +58,7 @@ static inline enum csum ip_csum(const uint8_t *ip, size_t n)
 {
 	size_t hlen = ip_header(ip, n);
 
-	return hlen ? csum_is(sums_up(ip, hlen, 0)) : CSUM_UNKNOWN;
+	return hlen ? sums_up(ip, hlen, 0) : CSUM_UNKNOWN;
 }
 
 /* Of a datagram that is whole and no fragment. */
@@ -77,13 +73,13 @@ static inline enum csum l4_csum(const uint8_t *ip, size_t n)
 	len -= hlen;
 	pseudo = sum16(ip + 12, 8, ip[9]);
 	if (ip[9] == IPPROTO_ICMP)
-		return csum_is(sums_up(l4, len, 0));
+		return sums_up(l4, len, 0);
 	if (ip[9] == IPPROTO_TCP)
-		return len < 20 ? CSUM_UNKNOWN : csum_is(sums_up(l4, len, pseudo + len));
+		return len < 20 ? CSUM_UNKNOWN : sums_up(l4, len, pseudo + len);
 	if (ip[9] != IPPROTO_UDP || !get16(l4 + 6) || get16(l4 + 4) < 8 || get16(l4 + 4) > len)
 		return CSUM_UNKNOWN;
 	len = get16(l4 + 4);
-	return csum_is(sums_up(l4, len, pseudo + len));
+	return sums_up(l4, len, pseudo + len);
 }
 
 /* The packet that an ICMP error quotes, or NULL; its bytes in @ret_n. */

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Several external addresses on one interface: each internal host keeps to one of them for all its
+# endpoints and protocols (RFC 4787 REQ-2), also when addresses come and go.
+set -u
+. "$(dirname "$0")/lab.sh"
+lab_up
+E2=203.0.113.3 E3=203.0.113.4
+at router ip addr add $E2/24 dev wan
+
+# more hosts behind h1's port: addresses of its own, told apart by their source alone
+hosts=
+for i in $(seq 10 25); do
+	at h1 ip addr add 192.168.1.$i/24 dev eth0
+	hosts+=" 192.168.1.$i"
+done
+
+# address_of SOURCE PORT: the external address that a server sees
+address_of()
+{
+	local e
+	e=$(at h1 "$PEER" send --host "$1" -b "$2" $A1:7000 seen)
+	echo "${e% *}"
+}
+# addresses PORT: one line "SOURCE EXTERNAL" for each host
+addresses() { local h; for h in $hosts; do echo "$h $(address_of "$h" "$1")"; done; }
+spread() { cut -d' ' -f2 "$T/$1" | sort | uniq -c | tr -s ' \n' ' '; }
+bound_to() { einat bindings -i wan --json | json "sum(b['external'].startswith('$1:') for b in d['bindings'])"; }
+
+must_start --proto all --ports 20000-29999
+addresses 21001 >"$T/first"
+addresses 21002 >"$T/second"
+check "two addresses: a host has one for all its endpoints" same first second
+check_eq "both are used ($(spread first))" "$(cut -d' ' -f2 "$T/first" | sort -u | paste -sd' ')" "$EXT $E2"
+for h in h1 h2; do
+	udp=$(seen $h 21101 $A1:7000 $A2:7000 $FAR:7001)
+	tcp=$(tcp_seen $h 21102 $A1:7000 $A2:7000)
+	check "$h: udp by one address ($udp)" same_endpoint "$udp"
+	check_eq "$h: tcp by the same" "${tcp%%:*}" "${udp%%:*}"
+	at $h ping -q -c 1 -W 2 -e 21103 $A1 >/dev/null
+	ip=192.168.1.2
+	[ $h = h1 ] || ip=192.168.1.3
+	check_match "$h: ping by the same" "$(binding_of icmp $ip:21103)" "^${udp%%:*}:"
+done
+
+# one host of each address, for what follows
+s1=$(awk -v e=$EXT '$2 == e { print $1; exit }' "$T/first")
+s2=$(awk -v e=$E2 '$2 == e { print $1; exit }' "$T/first")
+hold_on() # NAME SOURCE PORT: as hold, from that source
+{
+	start "$1" h1 "$PEER" hold --host "$2" -b "$3" $A1:7000
+	wait_for 6 test -s "$T/$1"
+	ENDPOINT=$(head -n 1 "$T/$1")
+}
+hold_on one "$s1" 22001
+one=$ENDPOINT
+hold_on two "$s2" 22002
+two=$ENDPOINT
+check_match "a binding on the first address" "$one" "^$EXT:"
+check_match "a binding on the second" "$two" "^$E2:"
+check_eq "a host never called reaches the first" "$(send far 7701 "$one")" "$FAR 7701"
+check_eq "and the second" "$(send far 7702 "$two")" "$FAR 7702"
+c=$(seen c1 23001 $A1:7000)
+check_eq "the masqueraded rest is on the interface's first address" "${c%%:*}" $EXT
+check_not "on no port of the slice" in_slice "$c"
+
+# ---- a third address comes
+at router ip addr add $E3/24 dev wan
+new_host() { at h1 ip addr add 192.168.1.$1/24 dev eth0; hosts_new+=" 192.168.1.$1"; }
+hosts_new=
+for i in $(seq 40 63); do new_host "$i"; done
+third_used()
+{
+	local h
+	for h in $hosts_new; do address_of "$h" $((RANDOM % 500 + 24000)); done >"$T/new"
+	grep -qx $E3 "$T/new"
+}
+check "a third address, while running: new hosts use it" wait_for 10 third_used
+addresses 21003 >"$T/third"
+check "hosts keep the address that they have" same first third
+check_eq "the first binding serves on" "$(send far 7703 "$one")" "$FAR 7703"
+check_eq "the second, too" "$(send far 7704 "$two")" "$FAR 7704"
+
+# ---- the second one goes
+at router ip addr del $E2/24 dev wan
+second_gone() { [ "$(bound_to $E2)" = 0 ]; }
+check "the second address goes: its bindings end" wait_for 10 second_gone
+check_eq "the first binding serves on" "$(send far 7705 "$one")" "$FAR 7705"
+moved() { [[ $(address_of "$s2" 21004) =~ ^($EXT|$E3)$ ]]; }
+check "a host of it gets another address" wait_for 10 moved
+e=$(address_of "$s2" 21005)
+check_eq "one for all endpoints again" "$(address_of "$s2" 21006)" "$e"
+addresses 21007 >"$T/fourth"
+check_eq "hosts of the first keep it" "$(grep " $EXT$" "$T/first")" \
+	"$(grep -F "$(grep " $EXT$" "$T/first" | cut -d' ' -f1 | sed 's/$/ /')" "$T/fourth")"
+check_eq "no host is without an address" "$(grep -cE " ($EXT|$E3)$" "$T/fourth")" 16
+check "stop" stop_einat
+
+# ---- hairpin between hosts of two addresses
+at router ip addr add $E2/24 dev wan
+must_start --proto udp,tcp --ports 20000-29999 --hairpin-if lan
+addresses 21010 >"$T/fifth"
+s1=$(awk -v e=$EXT '$2 == e { print $1; exit }' "$T/fifth")
+s2=$(awk -v e=$E2 '$2 == e { print $1; exit }' "$T/fifth")
+hold_on hair "$s2" 25010
+e=$(at h1 "$PEER" send --host "$s1" -b 25011 "$ENDPOINT" hello)
+check_eq "hairpin from a host of the first address to one of the second" "$e" "$EXT 25011"
+check_eq "h2, whichever address it has, reaches it" "$(send h2 25012 "$ENDPOINT" | cut -d' ' -f2)" 25012
+check_eq "no packet left with a private source" "$(leaks)" 0
+check "stop" stop_einat
+finish_tests
