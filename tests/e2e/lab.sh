@@ -18,7 +18,8 @@
 #   tun       wan has no Ethernet header (two tun devices and a relay)
 #   firewall  the router forwards what is established or comes from inside, drops the rest
 #   nomasq    the router has no masquerade of its own (the container bridge's stays)
-# A test that is called by a name ending in _tun.sh, a symbolic link, gets the variant tun.
+#   vlan      wan is VLAN 10 of a device wan0 below it
+# A test that is called by a name ending in _tun.sh, a symbolic link, gets the variant tun; vlan likewise.
 
 if [ -z "${LAB_INSIDE-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "$0: needs root (network namespaces)" >&2; exit 1; }
@@ -218,7 +219,15 @@ wan_up()
 		at isp ip link set home up
 		at isp ip route replace 203.0.113.0/29 dev home
 	else
-		wire router wan isp home
+		if [ -n "$LAB_VLAN" ]; then
+			wire router wan0 isp home0
+			at router ip link add link wan0 name wan type vlan id 10
+			at isp ip link add link home0 name home type vlan id 10
+			at router ip link set wan up
+			at isp ip link set home up
+		else
+			wire router wan isp home
+		fi
 		at router ip addr add "$addr/24" dev wan
 		wan_route
 		at isp ip addr add 203.0.113.1/24 dev home
@@ -247,7 +256,7 @@ wan_address()
 
 wan_down()
 {
-	at router ip link del wan
+	at router ip link del "wan${LAB_VLAN:+0}"
 	if [ -n "$LAB_TUN" ]; then
 		finish "$LAB_RELAY"
 	fi
@@ -256,12 +265,14 @@ wan_down()
 lab_up()
 {
 	local word
-	LAB_TUN='' LAB_FIREWALL='' LAB_NOMASQ=''
+	LAB_TUN='' LAB_VLAN='' LAB_FIREWALL='' LAB_NOMASQ=''
 	[[ $0 != *_tun.sh ]] || LAB_TUN=1
+	[[ $0 != *_vlan.sh ]] || LAB_VLAN=1
 	[ -x "$EINAT" ] || die "$EINAT is not built: make"
 	for word in "$@"; do
 		case $word in
 		tun) LAB_TUN=1 ;;
+		vlan) LAB_VLAN=1 ;;
 		firewall) LAB_FIREWALL=1 ;;
 		nomasq) LAB_NOMASQ=1 ;;
 		*) die "lab_up: unknown word $word" ;;
@@ -270,6 +281,11 @@ lab_up()
 	for word in router isp far h1 h2 c1; do
 		box "$word"
 	done
+	if [ -n "$LAB_VLAN" ] && ! at far ip link add link lo name probe type vlan id 9 2>/dev/null; then
+		echo "ok 1 - $(basename "$0") # SKIP this kernel has no VLAN interfaces (8021q)"
+		exit 0
+	fi
+	[ -z "$LAB_VLAN" ] || at far ip link del probe
 
 	at router ip link add lan type bridge
 	at router ip addr add 192.168.1.1/24 dev lan
