@@ -42,7 +42,7 @@ struct spec {
 	const char *ext; /* IPv6: extension headers in order, see put_ext() */
 	uint8_t hop_limit; /* IPv6; 0: 64 */
 	const struct spec *quote; /* ICMP error about this one ... */
-	uint16_t quote_l4; /* ... of which so many bytes after the IP header, 0: all */
+	int16_t quote_l4; /* ... of which so many bytes after its headers (0: all), or fewer */
 };
 
 #define UDP(s, sp, d, dp, ...)                                                                     \
