@@ -101,10 +101,10 @@ static const struct test_case cases[] = {
 	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &bad_in), R(ICMP_UNKNOWN) } } },
 	{ "no refresh by errors",
 	  bound,
-	  { { CLOCK, .arg = T_UDP },
+	  { { CLOCK, .arg = T_TCP_TRANS },
 	    OUT_ERR(none_in, LAN_A),
-	    { CLOCK, .arg = T_UDP + 1 },
-	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
+	    { CLOCK, .arg = T_TCP_TRANS + 1 },
+	    { IN_, TCP(F_ACK, REMOTE, 80, EXT, 20101), R(NO_BINDING) } } },
 };
 
 /* The quotation ends anywhere: translated with 8 bytes of layer 4 and more, else left alone. */

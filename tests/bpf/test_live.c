@@ -63,16 +63,21 @@ static void through(int from, int to, const struct spec *in, const struct spec *
 
 	f.n = build_ip(in, f.b, &header);
 	want.n = build_ip(out, want.b, &header);
-	want.b[8]--; /* TTL */
-	want.b[10] = want.b[11] = 0;
-	put_csum(want.b + 10, sum16(want.b, 20, 0));
+	if (as_ip6) {
+		want.b[7]--; /* hop limit */
+	} else {
+		want.b[8]--; /* TTL */
+		want.b[10] = want.b[11] = 0;
+		put_csum(want.b + 10, sum16(want.b, 20, 0));
+	}
 	assert_int_equal(write(from, f.b, f.n), f.n);
-	do { /* the kernel's own packets (IPv6 router solicitations) pass too */
+	do { /* the kernel's own packets pass too: router solicitations, multicast listeners */
 		assert_int_equal(poll(&p, 1, 2000), 1);
 		n = read(to, got.b, sizeof(got.b));
 		assert_true(n > 0);
 		got.n = n;
-	} while (got.b[0] >> 4 != 4);
+	} while (got.b[0] >> 4 != (as_ip6 ? 6 : 4) ||
+		 (as_ip6 && memcmp(got.b + 8, want.b + 8, 16)));
 	frame_diff(&got, &want, "through the router");
 }
 
@@ -89,7 +94,7 @@ static void without_link_layer(void **state)
 	int lan, wan;
 
 	(void)state;
-	lab_open_l2(&lab, 64, 64, 0);
+	lab_open_as(&lab, 64, 64, 0, as_ip6);
 	lab_reset(&lab);
 	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++) {
 		lab_ports(&lab, 0, proto, 1, 65535, false);
@@ -103,7 +108,11 @@ static void without_link_layer(void **state)
 	}
 	shell("ip addr add 192.168.1.1/24 dev lan && ip link set lan up &&"
 	      "ip addr add 198.51.100.1/32 dev wan && ip link set wan up &&"
-	      "ip route add default dev wan && echo 1 >/proc/sys/net/ipv4/ip_forward");
+	      "ip route add default dev wan && echo 1 >/proc/sys/net/ipv4/ip_forward &&"
+	      "ip addr add fd12::c0a8:101/64 dev lan nodad &&"
+	      "ip addr add 2001:db8::c633:6401/128 dev wan nodad &&"
+	      "ip -6 route add default dev wan &&"
+	      "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 	attach(&lab, "wan");
 	through(lan, wan, &udp, &udp_x);
 	through(wan, lan, &back, &back_x);
@@ -165,11 +174,43 @@ static pid_t in_namespace(pid_t ns, int (*fn)(int fd), int fd)
 
 #define BULK 20000000
 
-static struct sockaddr_in at(uint32_t addr, uint16_t port)
+struct address {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+
+/* In the family that is tested. */
+static struct address at(uint32_t addr, uint16_t port)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET,
-				     .sin_port = htons(port),
-				     .sin_addr.s_addr = htonl(addr) };
+	struct address a = {};
+	struct sockaddr_in *s4 = (struct sockaddr_in *)&a.ss;
+	struct sockaddr_in6 *s6 = (struct sockaddr_in6 *)&a.ss;
+
+	if (as_ip6) {
+		s6->sin6_family = AF_INET6;
+		s6->sin6_port = htons(port);
+		role6(addr, s6->sin6_addr.s6_addr);
+	} else {
+		s4->sin_family = AF_INET;
+		s4->sin_port = htons(port);
+		s4->sin_addr.s_addr = htonl(addr);
+	}
+	a.len = as_ip6 ? sizeof(*s6) : sizeof(*s4);
+	return a;
+}
+
+/* Is it @addr with a port of the slice? The port is at the same place in both families. */
+static bool is_of_slice(const struct address *a, uint32_t addr)
+{
+	uint16_t port = ntohs(((const struct sockaddr_in *)&a->ss)->sin_port);
+	struct address want = at(addr, port);
+
+	return port >= PORT_LO && port <= PORT_HI && !memcmp(&a->ss, &want.ss, want.len);
+}
+
+static int family(void)
+{
+	return as_ip6 ? AF_INET6 : AF_INET;
 }
 
 /* Count @fd's bytes until its end, checking the pattern. */
@@ -206,37 +247,35 @@ static int pour(int fd)
 /* Peer: TCP bulk in both directions, then a UDP datagram in fragments, from the slice's ports. */
 static int peer_side(int ready)
 {
-	struct sockaddr_in me = at(REMOTE, 5001), from;
-	socklen_t len = sizeof(from);
+	struct address me = at(REMOTE, 5001), from = me;
 	static uint8_t big[9000];
-	int l = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0), c;
+	int l = socket(family(), SOCK_STREAM, 0), u = socket(family(), SOCK_DGRAM, 0), c;
 	ssize_t n;
 
-	if (bind(l, (void *)&me, sizeof(me)) || listen(l, 1) || bind(u, (void *)&me, sizeof(me)) ||
+	if (bind(l, (void *)&me.ss, me.len) || listen(l, 1) || bind(u, (void *)&me.ss, me.len) ||
 	    write(ready, "x", 1) != 1)
 		return 2;
-	c = accept(l, (void *)&from, &len);
-	if (c < 0 || ntohl(from.sin_addr.s_addr) != EXT || ntohs(from.sin_port) < PORT_LO ||
-	    ntohs(from.sin_port) > PORT_HI)
+	c = accept(l, (void *)&from.ss, &from.len);
+	if (c < 0 || !is_of_slice(&from, EXT))
 		return 3;
 	if (drain(c) != BULK || pour(c))
 		return 4;
-	n = recvfrom(u, big, sizeof(big), 0, (void *)&from, &len);
-	if (n != 5000 || ntohl(from.sin_addr.s_addr) != EXT)
+	n = recvfrom(u, big, sizeof(big), 0, (void *)&from.ss, &from.len);
+	if (n != 5000 || !is_of_slice(&from, EXT))
 		return 5;
-	return sendto(u, big, n, 0, (void *)&from, len) == n ? 0 : 6;
+	return sendto(u, big, n, 0, (void *)&from.ss, from.len) == n ? 0 : 6;
 }
 
 static int host_side(int unused)
 {
-	struct sockaddr_in peer = at(REMOTE, 5001);
+	struct address peer = at(REMOTE, 5001);
 	static uint8_t big[9000];
-	int c = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0);
+	int c = socket(family(), SOCK_STREAM, 0), u = socket(family(), SOCK_DGRAM, 0);
 
 	(void)unused;
-	if (connect(c, (void *)&peer, sizeof(peer)) || pour(c) || drain(c) != BULK)
+	if (connect(c, (void *)&peer.ss, peer.len) || pour(c) || drain(c) != BULK)
 		return 2;
-	if (connect(u, (void *)&peer, sizeof(peer)) || send(u, big, 5000, 0) != 5000)
+	if (connect(u, (void *)&peer.ss, peer.len) || send(u, big, 5000, 0) != 5000)
 		return 3;
 	return recv(u, big, sizeof(big), 0) == 5000 ? 0 : 4;
 }
@@ -254,12 +293,12 @@ static void offloads(void **state)
 	struct einat_stat st[EINAT_DIR_COUNT * EINAT_REASON_COUNT];
 	pid_t host, peer, server;
 	struct lab lab;
-	char cmd[1024], c;
+	char cmd[2048], c;
 	int ready[2];
 	uint64_t packets, bytes;
 
 	(void)state;
-	lab_open_sized(&lab, 64, 64);
+	lab_open_as(&lab, 64, 64, 14, as_ip6);
 	lab_reset(&lab);
 	lab.ctl->now_override = 0;
 	host = namespace();
@@ -275,7 +314,15 @@ static void offloads(void **state)
 		 "$h ip route add default via 192.168.1.1;"
 		 "$p ip addr add 198.51.100.9/24 dev eth0; $p ip link set lo up;"
 		 "$p ip addr add 203.0.113.5/32 dev lo; $p ip link set eth0 up;"
-		 "echo 1 >/proc/sys/net/ipv4/ip_forward",
+		 "echo 1 >/proc/sys/net/ipv4/ip_forward;"
+		 "ip addr add fd12::c0a8:101/64 dev lan nodad;"
+		 "ip addr add 2001:db8::c633:6401/128 dev wan nodad;"
+		 "ip route add 2001:db8::cb00:7105/128 dev wan;"
+		 "$h ip addr add fd12::c0a8:10a/64 dev eth0 nodad;"
+		 "$h ip route add default via fd12::c0a8:101;"
+		 "$p ip addr add 2001:db8::cb00:7105/128 dev eth0 nodad;"
+		 "$p ip route add 2001:db8::c633:6401/128 dev eth0;"
+		 "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
 		 host, peer, host, peer);
 	shell(cmd);
 	attach(&lab, "wan");
@@ -305,7 +352,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_link_layer),
+		{ "without a link layer over IPv6", without_link_layer, begin_ip6, end_ip6, NULL },
 		cmocka_unit_test(offloads),
+		{ "offloads over IPv6", offloads, begin_ip6, end_ip6, NULL },
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
