@@ -234,6 +234,7 @@ static void truncated(void **state)
 {
 	static const char *const chains[] = { "", "h", "hdr", "a", "hDa" };
 	struct lab *lab = &the_lab6;
+	struct frame f;
 
 	(void)state;
 	lab_reset(lab);
@@ -243,8 +244,7 @@ static void truncated(void **state)
 		struct frame whole = build(&s), in = build(&back);
 
 		for (size_t n = 14 + 40; n < whole.n; n++) {
-			struct frame f = whole;
-
+			f = whole;
 			f.n = n;
 			expect_frame(lab, EINAT_OUT, &f, R(MALFORMED_DROP), NULL, 0, 0,
 				     "frame cut");
@@ -262,6 +262,10 @@ static void truncated(void **state)
 		}
 	}
 	assert_int_equal(map_count(lab->sk->maps.by_internal), 0);
+	/* a fragment header of which a part lies behind the packet, in padding */
+	f = build(&(struct spec)FRAG_UDP(LAN_A, 0, REMOTE, 0, 9));
+	put16(f.b + 14 + 4, 6);
+	expect_frame(lab, EINAT_OUT, &f, R(MALFORMED_DROP), NULL, 0, 0, "in padding");
 }
 
 static void padding(void **state)
