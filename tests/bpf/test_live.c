@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "tests/bpf/harness.h"
@@ -137,7 +138,9 @@ static pid_t namespace(void)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		if (unshare(CLONE_NEWNET) || write(ready[1], "x", 1) != 1)
+		/* with the test, however that ends */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || unshare(CLONE_NEWNET) ||
+		    write(ready[1], "x", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
