@@ -208,13 +208,29 @@ static void fill_ext(const struct engine *e, struct einat_cfg *cfg)
 	}
 }
 
-static int write_cfg(struct engine *e, const struct plan *plan, struct err *err)
+/* Routing has chosen a source address: new bindings of its family use no other one. */
+static void reserve_others(struct einat_cfg *cfg, const struct link_info *link)
+{
+	struct einat_addr chosen;
+
+	if (!link->has_prefsrc)
+		return;
+	memcpy(&chosen, &link->prefsrc, sizeof(chosen));
+	for (unsigned i = 0; i < cfg->n_ext; i++)
+		if (cfg->ext[i].gen && !memcmp(cfg->ext[i].addr.w, chosen.w, 12) &&
+		    memcmp(&cfg->ext[i].addr, &chosen, sizeof(chosen)))
+			cfg->flags |= 1u << (CFG_NOT_NEW_SHIFT + i);
+}
+
+static int write_cfg(struct engine *e, const struct plan *plan, const struct link_info *link,
+		     struct err *err)
 {
 	struct einat_ctl *ctl = dataplane_ctl(e->dp);
 	struct einat_cfg cfg = plan->cfg;
 	uint32_t idle = !(ctl->active & 1);
 
 	fill_ext(e, &cfg);
+	reserve_others(&cfg, link);
 	if (bpf_map_update_elem(dataplane_fd(e->dp, DP_CFG), &idle, &cfg, BPF_ANY))
 		return err_sys(err, errno, "cannot write the data plane's configuration");
 	__atomic_store_n(&ctl->active, idle, __ATOMIC_RELEASE);
@@ -387,6 +403,6 @@ int engine_configure(struct engine *e, const struct plan *plan, const struct lin
 	if (ret)
 		return ret;
 	write_avail(e, plan);
-	ret = write_cfg(e, plan, err);
+	ret = write_cfg(e, plan, link, err);
 	return ret ? ret : write_statics(e, plan, link, err);
 }

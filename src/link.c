@@ -104,6 +104,64 @@ static int read_addrs(struct rtnl *r, struct link_info *info)
 	return 0;
 }
 
+struct default_dump {
+	int ifindex;
+	bool found, has_src;
+	uint32_t metric;
+	struct net_addr src;
+};
+
+static int on_default(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *tb[RTA_TABLE + 1];
+	struct default_dump *d = arg;
+	const struct rtmsg *rtm;
+	uint32_t table, metric;
+
+	if (!nlh) {
+		*d = (struct default_dump){ .ifindex = d->ifindex };
+		return 0;
+	}
+	rtm = mnl_nlmsg_get_payload(nlh);
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != AF_INET || rtm->rtm_dst_len ||
+	    rtm->rtm_type != RTN_UNICAST || (rtm->rtm_flags & RTM_F_CLONED))
+		return 0;
+	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_TABLE);
+	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
+	metric = tb[RTA_PRIORITY] ? mnl_attr_get_u32(tb[RTA_PRIORITY]) : 0;
+	if (table != RT_TABLE_MAIN || !tb[RTA_OIF] ||
+	    (int)mnl_attr_get_u32(tb[RTA_OIF]) != d->ifindex || (d->found && d->metric <= metric))
+		return 0;
+	d->found = true;
+	d->metric = metric;
+	d->has_src = tb[RTA_PREFSRC];
+	if (d->has_src)
+		d->src = net_addr_from4(mnl_attr_get_u32(tb[RTA_PREFSRC]));
+	return 0;
+}
+
+static int read_prefsrc(struct rtnl *r, struct link_info *info)
+{
+	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct default_dump d = { .ifindex = info->ifindex };
+	struct rtmsg *rtm;
+	int ret;
+
+	nlh->nlmsg_type = RTM_GETROUTE;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = AF_INET;
+	rtm->rtm_type = RTN_UNICAST;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	mnl_attr_put_u32(nlh, RTA_TABLE, RT_TABLE_MAIN);
+	ret = rtnl_dump(r, nlh, on_default, &d);
+	for (size_t i = 0; !ret && d.has_src && i < info->n_addr; i++)
+		info->has_prefsrc |= net_addr_eq(&info->addr[i], &d.src);
+	if (info->has_prefsrc)
+		info->prefsrc = d.src;
+	return ret;
+}
+
 int link_read(const char *name, struct link_info *ret_info, struct err *err)
 {
 	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -130,6 +188,8 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 		ret = 0;
 	else if (!ret)
 		ret = read_addrs(r, &info);
+	if (!ret && info.n_addr > 1) /* else there is no choice */
+		ret = read_prefsrc(r, &info);
 	if (ret)
 		err_set(err, -ret, "could not read interface %s: %s", name, rtnl_reason(r));
 	else
@@ -142,7 +202,8 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 {
 	if (strcmp(a->name, b->name) || a->ifindex != b->ifindex || a->up != b->up ||
 	    a->ether != b->ether || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
-	    a->n_addr != b->n_addr)
+	    a->n_addr != b->n_addr || a->has_prefsrc != b->has_prefsrc ||
+	    (a->has_prefsrc && !net_addr_eq(&a->prefsrc, &b->prefsrc)))
 		return false;
 	for (size_t i = 0; i < a->n_addr; i++)
 		if (!net_addr_eq(&a->addr[i], &b->addr[i]))

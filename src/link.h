@@ -16,6 +16,9 @@ struct link_info {
 	uint8_t mac[6];
 	struct net_addr addr[LINK_MAX_ADDRS]; /* IPv4, local side (IFA_LOCAL), global scope */
 	size_t n_addr; /* primary addresses first; what is above the limit is left out */
+	/* "src" of the best default route over it in table main: for all that is new */
+	struct net_addr prefsrc;
+	bool has_prefsrc; /* and it is one of addr[] */
 };
 
 /** link_read() - the state of @name now; 0 also when it is absent (ifindex 0). */

@@ -77,7 +77,10 @@ static int route_event(const struct nlmsghdr *nlh)
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
 	if (hairpin_owns_table(table))
 		return LINK_EV_RULE;
-	return table == RT_TABLE_MAIN && rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
+	/* a default route may name the source address */
+	return table == RT_TABLE_MAIN && (rtm->rtm_scope == RT_SCOPE_LINK || !rtm->rtm_dst_len)
+		       ? LINK_EV_LINK
+		       : 0;
 }
 
 /* An interface that goes down takes its IPv4 routes with it, and no event tells of them. */

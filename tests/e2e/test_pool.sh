@@ -106,6 +106,20 @@ hold_on hair "$s2" 25010
 e=$(at h1 "$PEER" send --host "$s1" -b 25011 "$ENDPOINT" hello)
 check_eq "hairpin from a host of the first address to one of the second" "$e" "$EXT 25011"
 check_eq "h2, whichever address it has, reaches it" "$(send h2 25012 "$ENDPOINT" | cut -d' ' -f2)" 25012
+check "stop" stop_einat
+
+# ---- a source address chosen by routing
+at router ip route replace default via 203.0.113.1 src $E2
+must_start --proto all --ports 20000-29999
+all_on() { addresses "$2" >"$T/all"; ! grep -vE " $1$" "$T/all"; }
+check "a default route with src: new bindings have that address alone" all_on $E2 27001
+hold_on kept 192.168.1.10 27002
+at router ip route replace default via 203.0.113.1 src $E3
+check "another src, while running: what is new follows" wait_for 10 all_on $E3 27003
+check_eq "a binding on the former address serves on" "$(send far 7710 "$ENDPOINT")" "$FAR 7710"
+at router ip route replace default via 203.0.113.1
+pooled() { addresses $((RANDOM % 500 + 28000)) >"$T/all"; ! grep -q "none" "$T/all"; }
+check "without src again: hosts are served" wait_for 10 pooled
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 finish_tests
