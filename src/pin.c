@@ -60,12 +60,17 @@ static int mkdir_all(const char *dir, struct err *err)
 void pin_path(const char *dir, const char *ifname, char *ret_path, size_t size)
 {
 	const char *base = dir ? dir : PIN_DEFAULT_DIR;
+	char name[64];
 	struct stat ns;
 
+	/* A BPF file system takes no dot in a name, an interface's name has no colon. */
+	snprintf(name, sizeof(name), "%s", ifname);
+	for (char *dot = name; (dot = strchr(dot, '.'));)
+		*dot = ':';
 	if (same_ns("net") || stat("/proc/self/ns/net", &ns))
-		snprintf(ret_path, size, "%s/%s", base, ifname);
+		snprintf(ret_path, size, "%s/%s", base, name);
 	else
-		snprintf(ret_path, size, "%s/netns-%lu/%s", base, (unsigned long)ns.st_ino, ifname);
+		snprintf(ret_path, size, "%s/netns-%lu/%s", base, (unsigned long)ns.st_ino, name);
 }
 
 int pin_prepare(const char *dir, const char *ifname, char *ret_path, size_t size, struct err *err)
@@ -96,7 +101,7 @@ void pin_remove(const char *path)
 
 	snprintf(dir, sizeof(dir), "%s", path);
 	/* rmdir fails on the first folder that others use, at the latest on the mount point */
-	while (!rmdir(dir) && (slash = strrchr(dir, '/')) && slash != dir) {
+	while ((!rmdir(dir) || errno == ENOENT) && (slash = strrchr(dir, '/')) && slash != dir) {
 		*slash = '\0';
 		if (!strcmp(dir, BPFFS))
 			break;

@@ -9,8 +9,8 @@
 #define PIN_DEFAULT_DIR "/sys/fs/bpf/einat"
 
 /**
- * pin_prepare() - make the folder for one interface's pins, DIR/IF, or DIR/netns-N/IF outside
- * the network namespace of process 1. @dir NULL or PIN_DEFAULT_DIR: that, where a BPF file system
+ * pin_prepare() - make the folder for one interface's pins, DIR/IF (dots in IF as colons), or
+ * DIR/netns-N/IF outside the network namespace of process 1. @dir NULL or PIN_DEFAULT_DIR: that, where a BPF file system
  * is mounted first if none is there and this mount namespace is that of process 1.
  * @ret_path is set also on failure.
  */

@@ -281,11 +281,12 @@ lab_up()
 	for word in router isp far h1 h2 c1; do
 		box "$word"
 	done
-	if [ -n "$LAB_VLAN" ] && ! at far ip link add link lo name probe type vlan id 9 2>/dev/null; then
+	[ -z "$LAB_VLAN" ] || at far ip link add below type bridge
+	if [ -n "$LAB_VLAN" ] && ! at far ip link add link below name probe type vlan id 9 2>/dev/null; then
 		echo "ok 1 - $(basename "$0") # SKIP this kernel has no VLAN interfaces (8021q)"
 		exit 0
 	fi
-	[ -z "$LAB_VLAN" ] || at far ip link del probe
+	[ -z "$LAB_VLAN" ] || at far ip link del below
 
 	at router ip link add lan type bridge
 	at router ip addr add 192.168.1.1/24 dev lan

@@ -63,19 +63,24 @@ check_num "and is counted as not wan's own" "$(stat_of out not-ip)" -gt "$before
 finish "$sniff"
 check_eq "wan itself is translated as ever" "$(seen h1 25003 $A1:7000 $A2:7000)" "$EXT:25003 $EXT:25003"
 
-if ! at far ip link add link eth0 name probe type vlan id 9 2>/dev/null; then
-	check "stop" stop_einat
-	ok "VLAN interfaces # SKIP this kernel has none (8021q)"
-	finish_tests
+have_vlan=
+if at far ip link add link eth0 name probe type vlan id 9 2>/dev/null; then
+	at far ip link del probe
+	have_vlan=1
+else
+	ok "VLAN interfaces # SKIP this kernel has none (8021q); wan.12 is a veth below"
 fi
-at far ip link del probe
 
 # A second network on the same wire, where nobody does NAT: VLAN 10, the tag beside the packet, and
 # VLAN 11, the tag in the packet when it passes wan (a device without reordered headers).
 tagged() # ID REORDER NET
 {
-	at router ip link add link wan name "wan.$1" type vlan id "$1" reorder_hdr "$2"
-	at isp ip link add link home name "home.$1" type vlan id "$1"
+	if [ -n "$have_vlan" ]; then
+		at router ip link add link wan name "wan.$1" type vlan id "$1" reorder_hdr "$2"
+		at isp ip link add link home name "home.$1" type vlan id "$1"
+	else
+		wire router "wan.$1" isp "home.$1"
+	fi
 	at router ip addr add "$3.2/24" dev "wan.$1"
 	at isp ip addr add "$3.1/24" dev "home.$1"
 	at router ip link set "wan.$1" up
@@ -90,11 +95,11 @@ untagged() # ID
 # seen by a server on the tagged network: the host's own address and port
 seen_at() { at h1 "$PEER" seen -b "$1" "$2:7000"; }
 at isp nft delete table ip watch # private sources are right there
-for how in "10 on" "11 off"; do
-	id=${how% *}
+for how in ${have_vlan:+10-on 11-off}; do
+	id=${how%-*}
 	for offload in on off; do
 		at router ethtool -K wan tx-vlan-hw-insert $offload rx-vlan-hw-parse $offload >/dev/null 2>&1
-		tagged "${id}" "${how#* }" 10.9.$id
+		tagged "${id}" "${how#*-}" 10.9.$id
 		start "serve$id" isp "$PEER" serve 10.9.$id.1
 		serve=$PID
 		wait_for 5 logged "serve$id" serving
