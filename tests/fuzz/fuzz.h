@@ -217,7 +217,7 @@ static inline void fuzz_run(struct fuzz *z, const uint8_t *data, size_t size)
 	put16(f.b + 12, type);
 	memcpy(f.b + 14, data + FUZZ_HEAD, n);
 	f.n += n;
-	/* newer kernels' BPF_PROG_RUN refuses less than an IP header; test_live.c has these */
+	/* newer kernels' BPF_PROG_RUN refuses less than an IP header */
 	if ((type == 0x0800 && n < 20) || (type == 0x86dd && n < 40))
 		return;
 	if (data[1] >= 0xf0)
