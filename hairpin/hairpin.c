@@ -87,14 +87,14 @@ static int check_spec(const struct hairpin_spec *spec, struct err *err)
 }
 
 /* Reads the state and what is wanted; both are to be freed whatever is returned. */
-static int survey(struct rtnl *r, const struct hairpin_spec *spec, struct hp_state *s,
-		  struct hp_list *want, struct hp_place *place, struct err *err)
+static int survey(struct rtnl *r, const struct hairpin_spec *spec, uint8_t family,
+		  struct hp_state *s, struct hp_list *want, struct hp_place *place, struct err *err)
 {
-	int ret = hp_state_read(r, spec->ifname, spec->ifindex, s, err);
+	int ret = hp_state_read(r, family, spec->ifname, spec->ifindex, s, err);
 
 	if (ret)
 		return ret;
-	ret = hp_want(spec, HP_RULE_PREF, want, err);
+	ret = hp_want(spec, family, HP_RULE_PREF, want, err);
 	if (ret || !want->n)
 		return ret;
 	ret = check_spec(spec, err);
@@ -110,7 +110,7 @@ static int survey(struct rtnl *r, const struct hairpin_spec *spec, struct hp_sta
 	if (ret || place->pref == HP_RULE_PREF)
 		return ret;
 	hp_list_free(want);
-	return hp_want(spec, place->pref, want, err);
+	return hp_want(spec, family, place->pref, want, err);
 }
 
 /* A permanent neighbour of someone else serves if it says the same, else it is in the way. */
@@ -149,12 +149,17 @@ static int add_missing(struct hp_tx *tx, const struct hp_state *s, const struct 
 	return 0;
 }
 
-static int tx_add_local(struct hp_tx *tx, uint32_t pref, bool marked, struct err *err)
+static int tx_add_local(struct hp_tx *tx, uint8_t family, uint32_t pref, bool marked,
+			struct err *err)
 {
 	char buf[HP_MSG_LEN] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct hp_item item = {
-		.key = { .kind = HP_RULE, .table = RT_TABLE_LOCAL, .pref = pref, .marked = marked },
-		.msg = hp_msg_local(buf, pref, marked, RTPROT_KERNEL),
+		.key = { .kind = HP_RULE,
+			 .family = family,
+			 .table = RT_TABLE_LOCAL,
+			 .pref = pref,
+			 .marked = marked },
+		.msg = hp_msg_local(buf, family, pref, marked, RTPROT_KERNEL),
 	};
 
 	return hp_tx_add(tx, &item, NULL, err);
@@ -172,7 +177,7 @@ static int move_local(struct hp_tx *tx, const struct hp_state *s, const struct h
 	for (size_t i = 0; i < s->moved.n; i++)
 		there |= s->moved.v[i].key.pref == place->local;
 	if (!there)
-		ret = tx_add_local(tx, place->local, true, err);
+		ret = tx_add_local(tx, s->family, place->local, true, err);
 	for (size_t i = 0; i < s->zero.n && !ret; i++)
 		ret = hp_tx_del(tx, &s->zero.v[i], err);
 	for (size_t i = 0; i < s->moved.n && !ret; i++)
@@ -192,14 +197,14 @@ static int del_superfluous(struct hp_tx *tx, const struct hp_state *s, const str
 	return ret;
 }
 
-static int apply_locked(struct rtnl *r, const struct hairpin_spec *spec, bool *ret_nothing,
-			struct err *err)
+static int apply_locked(struct rtnl *r, const struct hairpin_spec *spec, uint8_t family,
+			bool *ret_nothing, struct err *err)
 {
 	struct hp_tx tx = { .r = r, .ifname = spec->ifname };
 	struct hp_list want = { 0 };
 	struct hp_place place;
 	struct hp_state s;
-	int ret = survey(r, spec, &s, &want, &place, err);
+	int ret = survey(r, spec, family, &s, &want, &place, err);
 
 	*ret_nothing = !ret && !want.n;
 	if (!ret && want.n) {
@@ -218,12 +223,12 @@ static int apply_locked(struct rtnl *r, const struct hairpin_spec *spec, bool *r
 }
 
 /* Goes on after a failure, to leave as little as possible behind; the first failure is reported. */
-static int remove_locked(struct rtnl *r, const char *ifname, struct err *err)
+static int remove_locked(struct rtnl *r, uint8_t family, const char *ifname, struct err *err)
 {
 	struct hp_tx tx = { .r = r, .ifname = ifname };
 	struct hp_state s;
 	struct err scrap;
-	int ret = hp_state_read(r, ifname, (int)if_nametoindex(ifname), &s, err), one;
+	int ret = hp_state_read(r, family, ifname, (int)if_nametoindex(ifname), &s, err), one;
 
 	if (ret || s.owner[0])
 		goto out;
@@ -234,7 +239,7 @@ static int remove_locked(struct rtnl *r, const char *ifname, struct err *err)
 	if (ret || s.shared || !s.moved.n)
 		goto out;
 	if (!s.zero.n)
-		ret = tx_add_local(&tx, 0, false, err);
+		ret = tx_add_local(&tx, family, 0, false, err);
 	for (size_t i = 0; i < s.moved.n && !ret; i++)
 		ret = hp_tx_del(&tx, &s.moved.v[i], err);
 out:
@@ -243,9 +248,19 @@ out:
 	return ret;
 }
 
-int hairpin_apply(const struct hairpin_spec *spec, struct err *err)
+static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+static int apply_family(struct rtnl *r, const struct hairpin_spec *spec, uint8_t family,
+			struct err *err)
 {
 	bool nothing = false;
+	int ret = apply_locked(r, spec, family, &nothing, err);
+
+	return nothing ? remove_locked(r, family, spec->ifname, err) : ret;
+}
+
+int hairpin_apply(const struct hairpin_spec *spec, struct err *err)
+{
 	struct rtnl *r;
 	int fd, ret = lock(&fd, err);
 
@@ -253,9 +268,8 @@ int hairpin_apply(const struct hairpin_spec *spec, struct err *err)
 		return ret;
 	ret = rtnl_open(&r, err);
 	if (!ret) {
-		ret = apply_locked(r, spec, &nothing, err);
-		if (nothing)
-			ret = remove_locked(r, spec->ifname, err);
+		for (unsigned i = 0; i < 2 && !ret; i++)
+			ret = apply_family(r, spec, families[i], err);
 		rtnl_close(r);
 	}
 	close(fd);
@@ -271,7 +285,11 @@ int hairpin_remove(const char *ifname, struct err *err)
 		return ret;
 	ret = rtnl_open(&r, err);
 	if (!ret) {
-		ret = remove_locked(r, ifname, err);
+		for (unsigned i = 0; i < 2; i++) {
+			int one = remove_locked(r, families[i], ifname, ret ? NULL : err);
+
+			ret = ret ? ret : one;
+		}
 		rtnl_close(r);
 	}
 	close(fd);
@@ -296,28 +314,38 @@ static bool all_in_place(const struct hp_state *s, const struct hp_list *want)
 	return true;
 }
 
-int hairpin_check(const struct hairpin_spec *spec, struct err *err)
+static int check_family(struct rtnl *r, const struct hairpin_spec *spec, uint8_t family,
+			struct err *err)
 {
 	struct hp_list want = { 0 };
 	struct hp_place place;
 	struct hp_state s;
-	struct rtnl *r;
-	int ret = rtnl_open(&r, err);
+	int ret = survey(r, spec, family, &s, &want, &place, err);
 
-	if (ret)
-		return ret;
-	ret = survey(r, spec, &s, &want, &place, err);
 	if (!ret && !want.n)
 		ret = !s.items.n && (s.shared || !s.moved.n);
 	else if (!ret)
 		ret = all_in_place(&s, &want) && local_in_place(&s, &place);
 	hp_list_free(&want);
 	hp_state_free(&s);
+	return ret;
+}
+
+int hairpin_check(const struct hairpin_spec *spec, struct err *err)
+{
+	struct rtnl *r;
+	int ret = rtnl_open(&r, err);
+
+	if (ret)
+		return ret;
+	ret = 1;
+	for (unsigned i = 0; i < 2 && ret == 1; i++)
+		ret = check_family(r, spec, families[i], err);
 	rtnl_close(r);
 	return ret;
 }
 
-static int print_local(const struct hp_place *place, FILE *out)
+static int print_local(const struct hp_place *place, const char *ip, FILE *out)
 {
 	char text[HP_TEXT_LEN];
 	struct hp_key k = {
@@ -326,13 +354,14 @@ static int print_local(const struct hp_place *place, FILE *out)
 
 	if (place->local == HP_NO_PREF)
 		return fprintf(out, "# the rule `from all lookup local` was moved already\n");
-	if (fprintf(out, "ip rule add %s\n", hp_key_format(&k, "", text) + strlen("rule ")) < 0)
+	if (fprintf(out, "%s rule add %s\n", ip, hp_key_format(&k, "", text) + strlen("rule ")) < 0)
 		return -1;
-	return fprintf(out, "ip rule del pref 0 lookup local\n");
+	return fprintf(out, "%s rule del pref 0 lookup local\n", ip);
 }
 
-int hairpin_print(const struct hairpin_spec *spec, FILE *out)
+static int print_family(const struct hairpin_spec *spec, uint8_t family, FILE *out)
 {
+	const char *ip = family == AF_INET ? "ip" : "ip -6";
 	struct hp_place place = { HP_RULE_PREF, HP_LOCAL_PREF };
 	char text[HP_TEXT_LEN], *rest;
 	struct hp_list want = { 0 };
@@ -341,22 +370,29 @@ int hairpin_print(const struct hairpin_spec *spec, FILE *out)
 	int ret = 0;
 
 	if (!rtnl_open(&r, NULL)) { /* the preferences depend on what others wrote */
-		if (!hp_state_read(r, spec->ifname, spec->ifindex, &s, NULL))
+		if (!hp_state_read(r, family, spec->ifname, spec->ifindex, &s, NULL))
 			hp_place_find(&s, &place, NULL);
 		rtnl_close(r);
 	}
-	ret = hp_want(spec, place.pref, &want, NULL);
+	ret = hp_want(spec, family, place.pref, &want, NULL);
 	for (size_t i = 0; i < want.n && !ret; i++) {
 		hp_key_format(&want.v[i].key, spec->ifname, text);
 		rest = strchr(text, ' ');
 		*rest++ = '\0';
-		if (fprintf(out, "ip %s %s %s\n", text,
+		if (fprintf(out, "%s %s %s %s\n", ip, text,
 			    want.v[i].key.kind == HP_RULE ? "add" : "replace", rest) < 0)
 			ret = -EIO;
 	}
-	if (!ret && want.n && print_local(&place, out) < 0)
+	if (!ret && want.n && print_local(&place, ip, out) < 0)
 		ret = -EIO;
 	hp_list_free(&want);
 	hp_state_free(&s);
 	return ret;
+}
+
+int hairpin_print(const struct hairpin_spec *spec, FILE *out)
+{
+	int ret = print_family(spec, AF_INET, out);
+
+	return ret ? ret : print_family(spec, AF_INET6, out);
 }

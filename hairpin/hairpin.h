@@ -20,7 +20,7 @@ struct hairpin_spec {
 	int ifindex;
 	uint8_t mac[6];
 	bool has_mac; /* the device has Ethernet headers, so it needs a neighbour entry */
-	const struct net_addr *external; /* IPv4; others are passed over */
+	const struct net_addr *external; /* each family has rules of its own */
 	size_t n_external;
 	char **in_ifs; /* names; "lo" for this host itself; they need not exist yet */
 	size_t n_in_ifs;

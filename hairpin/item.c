@@ -54,15 +54,15 @@ void hp_list_free(struct hp_list *l)
 
 bool hp_key_eq(const struct hp_key *a, const struct hp_key *b)
 {
-	return a->kind == b->kind && a->odd == b->odd && a->ipproto == b->ipproto &&
-	       a->lo == b->lo && a->hi == b->hi && a->pref == b->pref && a->table == b->table &&
-	       a->oif == b->oif && !strcmp(a->iif, b->iif) && !memcmp(a->mac, b->mac, 6) &&
-	       net_addr_eq(&a->addr, &b->addr);
+	return a->kind == b->kind && a->family == b->family && a->odd == b->odd &&
+	       a->ipproto == b->ipproto && a->lo == b->lo && a->hi == b->hi && a->pref == b->pref &&
+	       a->table == b->table && a->oif == b->oif && !strcmp(a->iif, b->iif) &&
+	       !memcmp(a->mac, b->mac, 6) && net_addr_eq(&a->addr, &b->addr);
 }
 
 bool hp_key_same_place(const struct hp_key *a, const struct hp_key *b)
 {
-	if (a->kind != b->kind || !net_addr_eq(&a->addr, &b->addr))
+	if (a->kind != b->kind || a->family != b->family || !net_addr_eq(&a->addr, &b->addr))
 		return false;
 	switch (a->kind) {
 	case HP_RULE:
@@ -104,9 +104,8 @@ char *hp_key_format(const struct hp_key *k, const char *ifname, char *buf)
 		format_rule(k, addr, buf);
 		break;
 	case HP_ROUTE:
-		snprintf(buf, HP_TEXT_LEN,
-			 "route %s dev %s table %u scope link src %s protocol kernel", addr, ifname,
-			 k->table, addr);
+		snprintf(buf, HP_TEXT_LEN, "route %s dev %s table %u%s src %s protocol kernel",
+			 addr, ifname, k->table, k->family == AF_INET ? " scope link" : "", addr);
 		break;
 	case HP_NEIGH:
 		snprintf(buf, HP_TEXT_LEN,
@@ -119,16 +118,44 @@ char *hp_key_format(const struct hp_key *k, const char *ifname, char *buf)
 	return buf;
 }
 
+uint8_t hp_family(const struct net_addr *a)
+{
+	return net_addr_is4(a) ? AF_INET : AF_INET6;
+}
+
+uint8_t hp_bits(uint8_t family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+bool hp_addr_attr(const struct nlattr *attr, uint8_t family, struct net_addr *ret_addr)
+{
+	if (mnl_attr_get_payload_len(attr) * 8 != hp_bits(family))
+		return false;
+	if (family == AF_INET)
+		*ret_addr = net_addr_from4(mnl_attr_get_u32(attr));
+	else
+		memcpy(ret_addr, mnl_attr_get_payload(attr), sizeof(*ret_addr));
+	return true;
+}
+
+static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct net_addr *a)
+{
+	size_t len = hp_bits(hp_family(a)) / 8;
+
+	mnl_attr_put(nlh, type, len, a->b + sizeof(a->b) - len);
+}
+
 static void put_rule(struct nlmsghdr *nlh, const struct hp_key *k)
 {
 	struct fib_rule_port_range ports = { k->lo, k->hi };
 	struct fib_rule_hdr *frh = mnl_nlmsg_put_extra_header(nlh, sizeof(*frh));
 
 	nlh->nlmsg_type = RTM_NEWRULE;
-	frh->family = AF_INET;
+	frh->family = k->family;
 	frh->action = FR_ACT_TO_TBL;
-	frh->dst_len = 32;
-	mnl_attr_put_u32(nlh, FRA_DST, net_addr_to4(&k->addr));
+	frh->dst_len = hp_bits(k->family);
+	put_addr(nlh, FRA_DST, &k->addr);
 	mnl_attr_put_strz(nlh, FRA_IIFNAME, k->iif);
 	mnl_attr_put_u32(nlh, FRA_PRIORITY, k->pref);
 	mnl_attr_put_u32(nlh, FRA_TABLE, k->table);
@@ -142,15 +169,17 @@ static void put_route(struct nlmsghdr *nlh, const struct hp_key *k)
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
 	nlh->nlmsg_type = RTM_NEWROUTE;
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = 32;
+	rtm->rtm_family = k->family;
+	rtm->rtm_dst_len = hp_bits(k->family);
 	rtm->rtm_type = RTN_UNICAST;
-	rtm->rtm_scope = RT_SCOPE_LINK;
+	rtm->rtm_scope = k->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	rtm->rtm_protocol = RTPROT_KERNEL;
 	mnl_attr_put_u32(nlh, RTA_TABLE, k->table);
-	mnl_attr_put_u32(nlh, RTA_DST, net_addr_to4(&k->addr));
+	if (k->pref)
+		mnl_attr_put_u32(nlh, RTA_PRIORITY, k->pref);
+	put_addr(nlh, RTA_DST, &k->addr);
 	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)k->oif);
-	mnl_attr_put_u32(nlh, RTA_PREFSRC, net_addr_to4(&k->addr));
+	put_addr(nlh, RTA_PREFSRC, &k->addr);
 }
 
 static void put_neigh(struct nlmsghdr *nlh, const struct hp_key *k)
@@ -158,10 +187,10 @@ static void put_neigh(struct nlmsghdr *nlh, const struct hp_key *k)
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
 
 	nlh->nlmsg_type = RTM_NEWNEIGH;
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = k->family;
 	ndm->ndm_ifindex = k->oif;
 	ndm->ndm_state = NUD_PERMANENT;
-	mnl_attr_put_u32(nlh, NDA_DST, net_addr_to4(&k->addr));
+	put_addr(nlh, NDA_DST, &k->addr);
 	mnl_attr_put(nlh, NDA_LLADDR, sizeof(k->mac), k->mac);
 	mnl_attr_put_u8(nlh, NDA_PROTOCOL, HAIRPIN_NEIGH_PROTO);
 }
@@ -188,13 +217,14 @@ struct nlmsghdr *hp_msg_put(void *buf, const struct hp_key *key)
  * The priority is always given, 0 too: a deletion without it would meet the first `local` rule of
  * any preference. The mark suppresses routes out of devices of a group that no device has.
  */
-struct nlmsghdr *hp_msg_local(void *buf, uint32_t pref, bool marked, uint8_t protocol)
+struct nlmsghdr *hp_msg_local(void *buf, uint8_t family, uint32_t pref, bool marked,
+			      uint8_t protocol)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct fib_rule_hdr *frh = mnl_nlmsg_put_extra_header(nlh, sizeof(*frh));
 
 	nlh->nlmsg_type = RTM_NEWRULE;
-	frh->family = AF_INET;
+	frh->family = family;
 	frh->action = FR_ACT_TO_TBL;
 	frh->table = RT_TABLE_LOCAL;
 	mnl_attr_put_u32(nlh, FRA_TABLE, RT_TABLE_LOCAL);

@@ -64,8 +64,9 @@ static void rule_key(const struct fib_rule_hdr *frh, const struct nlattr **tb, s
 	k->ipproto = tb[FRA_IP_PROTO] ? mnl_attr_get_u8(tb[FRA_IP_PROTO]) : 0;
 	if (tb[FRA_IIFNAME])
 		strncpy(k->iif, mnl_attr_get_str(tb[FRA_IIFNAME]), sizeof(k->iif) - 1);
-	if (tb[FRA_DST])
-		k->addr = net_addr_from4(mnl_attr_get_u32(tb[FRA_DST]));
+	k->family = frh->family;
+	if (tb[FRA_DST] && !hp_addr_attr(tb[FRA_DST], k->family, &k->addr))
+		k->odd = true;
 	if (tb[FRA_DPORT_RANGE]) {
 		const struct fib_rule_port_range *p = mnl_attr_get_payload(tb[FRA_DPORT_RANGE]);
 
@@ -87,7 +88,7 @@ static int add_local(struct hp_list *l, const struct hp_key *key, bool marked,
 
 	k.marked = marked;
 	return hp_list_add(l, &k,
-			   hp_msg_local(buf, k.pref, marked,
+			   hp_msg_local(buf, k.family, k.pref, marked,
 					protocol ? mnl_attr_get_u8(protocol) : RTPROT_UNSPEC));
 }
 
@@ -106,7 +107,7 @@ static int add_own(struct hp_list *l, struct hp_key *key, const struct nlmsghdr 
 	frh->flags &= FIB_RULE_INVERT;
 	if (!key->pref) /* the kernel leaves 0 out, but a request without it means any */
 		mnl_attr_put_u32(copy, FRA_PRIORITY, 0);
-	if (frh->dst_len != 32 || group != UINT32_MAX)
+	if (frh->dst_len != hp_bits(frh->family) || group != UINT32_MAX)
 		key->odd = true;
 	return hp_list_add(l, key, copy);
 }
@@ -135,7 +136,7 @@ static int on_rule(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	}
 	frh = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWRULE || frh->family != AF_INET)
+	if (nlh->nlmsg_type != RTM_NEWRULE || frh->family != s->family)
 		return 0;
 	rtnl_attrs(nlh, sizeof(*frh), tb, HP_FRA_LAST);
 	rule_key(frh, tb, &k);
@@ -166,9 +167,10 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
 	struct reader *rd = arg;
 	char buf[4096] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct hp_key k = { .kind = HP_ROUTE, .table = rd->table };
+	struct hp_key k = { .kind = HP_ROUTE, .family = rd->s->family, .table = rd->table };
 	const struct nlattr *tb[RTA_MAX + 1];
 	struct nlmsghdr *copy = (struct nlmsghdr *)buf;
+	struct net_addr src;
 	struct rtmsg *rtm;
 
 	if (!nlh) { /* on_rule() has emptied the list; what an interrupted dump added stays out */
@@ -179,7 +181,7 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	}
 	rtm = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != AF_INET)
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != k.family)
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_MAX);
 	if (!tb[RTA_TABLE] || mnl_attr_get_u32(tb[RTA_TABLE]) != rd->table)
@@ -187,15 +189,16 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 	if (nlh->nlmsg_len > sizeof(buf))
 		return -EMSGSIZE;
 	if (tb[RTA_DST])
-		k.addr = net_addr_from4(mnl_attr_get_u32(tb[RTA_DST]));
+		hp_addr_attr(tb[RTA_DST], k.family, &k.addr);
 	if (tb[RTA_OIF])
 		k.oif = (int)mnl_attr_get_u32(tb[RTA_OIF]);
 	if (tb[RTA_PRIORITY])
 		k.pref = mnl_attr_get_u32(tb[RTA_PRIORITY]);
-	k.odd = rtm->rtm_type != RTN_UNICAST || rtm->rtm_dst_len != 32 || rtm->rtm_tos ||
-		rtm->rtm_scope != RT_SCOPE_LINK || !tb[RTA_OIF] || tb[RTA_GATEWAY] || tb[RTA_VIA] ||
-		!tb[RTA_PREFSRC] || !tb[RTA_DST] ||
-		mnl_attr_get_u32(tb[RTA_PREFSRC]) != mnl_attr_get_u32(tb[RTA_DST]);
+	k.odd = rtm->rtm_type != RTN_UNICAST || rtm->rtm_dst_len != hp_bits(k.family) ||
+		rtm->rtm_tos || (k.family == AF_INET && rtm->rtm_scope != RT_SCOPE_LINK) ||
+		!tb[RTA_OIF] || tb[RTA_GATEWAY] || tb[RTA_VIA] || !tb[RTA_PREFSRC] ||
+		!tb[RTA_DST] || !hp_addr_attr(tb[RTA_PREFSRC], k.family, &src) ||
+		!net_addr_eq(&src, &k.addr);
 	memcpy(buf, nlh, nlh->nlmsg_len);
 	rtm = mnl_nlmsg_get_payload(copy);
 	rtm->rtm_flags = 0; /* "dead" and "linkdown" are refused in a request */
@@ -216,9 +219,9 @@ static bool neigh_is_near(const struct reader *rd, int ifindex)
 static int on_neigh(const struct nlmsghdr *nlh, void *arg)
 {
 	char buf[HP_MSG_LEN] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct hp_key k = { .kind = HP_NEIGH };
-	const struct nlattr *tb[NDA_PROTOCOL + 1];
 	struct reader *rd = arg;
+	struct hp_key k = { .kind = HP_NEIGH, .family = rd->s->family };
+	const struct nlattr *tb[NDA_PROTOCOL + 1];
 	const struct ndmsg *ndm;
 	bool ours;
 
@@ -231,14 +234,13 @@ static int on_neigh(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	}
 	ndm = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWNEIGH || ndm->ndm_family != AF_INET ||
+	if (nlh->nlmsg_type != RTM_NEWNEIGH || ndm->ndm_family != k.family ||
 	    !neigh_is_near(rd, ndm->ndm_ifindex))
 		return 0;
 	rtnl_attrs(nlh, sizeof(*ndm), tb, NDA_PROTOCOL);
 	ours = tb[NDA_PROTOCOL] && mnl_attr_get_u8(tb[NDA_PROTOCOL]) == HAIRPIN_NEIGH_PROTO;
-	if (!tb[NDA_DST] || mnl_attr_get_payload_len(tb[NDA_DST]) != sizeof(uint32_t))
+	if (!tb[NDA_DST] || !hp_addr_attr(tb[NDA_DST], k.family, &k.addr))
 		return 0;
-	k.addr = net_addr_from4(mnl_attr_get_u32(tb[NDA_DST]));
 	k.oif = ndm->ndm_ifindex;
 	k.odd = !(ndm->ndm_state & NUD_PERMANENT) || ndm->ndm_flags || !tb[NDA_LLADDR] ||
 		mnl_attr_get_payload_len(tb[NDA_LLADDR]) != sizeof(k.mac);
@@ -256,7 +258,7 @@ static int read_rules(struct rtnl *r, struct reader *rd)
 	struct fib_rule_hdr *frh = mnl_nlmsg_put_extra_header(nlh, sizeof(*frh));
 
 	nlh->nlmsg_type = RTM_GETRULE;
-	frh->family = AF_INET;
+	frh->family = rd->s->family;
 	return rtnl_dump(r, nlh, on_rule, rd);
 }
 
@@ -269,7 +271,7 @@ static int read_routes(struct rtnl *r, struct reader *rd)
 	int ret;
 
 	nlh->nlmsg_type = RTM_GETROUTE;
-	rtm->rtm_family = AF_INET;
+	rtm->rtm_family = rd->s->family;
 	mnl_attr_put_u32(nlh, RTA_TABLE, rd->table);
 	ret = rtnl_dump(r, nlh, on_route, rd);
 	return ret == -ENOENT ? 0 : ret; /* there is no such table */
@@ -282,7 +284,7 @@ static int read_neighs(struct rtnl *r, struct reader *rd)
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
 
 	nlh->nlmsg_type = RTM_GETNEIGH;
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = rd->s->family;
 	return rtnl_dump(r, nlh, on_neigh, rd);
 }
 
@@ -300,13 +302,14 @@ static void find_owner(const struct reader *rd)
 	}
 }
 
-int hp_state_read(struct rtnl *r, const char *ifname, int ifindex, struct hp_state *s,
-		  struct err *err)
+int hp_state_read(struct rtnl *r, uint8_t family, const char *ifname, int ifindex,
+		  struct hp_state *s, struct err *err)
 {
 	struct reader rd = { s, hairpin_table(ifname), ifname, ifindex };
 	int ret;
 
 	memset(s, 0, sizeof(*s));
+	s->family = family;
 	ret = read_rules(r, &rd);
 	if (ret)
 		return err_set(err, -ret, "could not read the ip rules: %s", rtnl_reason(r));

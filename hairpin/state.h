@@ -19,6 +19,7 @@ struct hp_key {
 	enum hp_kind kind;
 	bool odd; /* as read: carries something that is never written here */
 	bool marked; /* a `local` rule with HAIRPIN_LOCAL_MARK */
+	uint8_t family; /* AF_INET or AF_INET6 */
 	uint8_t ipproto;
 	uint8_t mac[6];
 	uint16_t lo, hi; /* rule: destination ports, host byte order */
@@ -48,6 +49,7 @@ struct hp_state {
 	uint32_t foreign_local; /* the same of plain `local` rules that someone else moved */
 	bool beside_zero; /* another rule than `local` has preference 0 */
 	bool shared; /* rules of another interface's hairpin exist */
+	uint8_t family; /* each has rules, routes and a `local` rule of its own */
 	char owner[HP_IFNAMSIZ]; /* another interface, whose name gives the same table; or empty */
 };
 
@@ -64,11 +66,20 @@ char *hp_key_format(const struct hp_key *key, const char *ifname, char *buf);
 /** hp_msg_put() - the request for @key; hp_msg_local() - for a `local` rule. @buf has HP_MSG_LEN.
  */
 struct nlmsghdr *hp_msg_put(void *buf, const struct hp_key *key);
-struct nlmsghdr *hp_msg_local(void *buf, uint32_t pref, bool marked, uint8_t protocol);
+struct nlmsghdr *hp_msg_local(void *buf, uint8_t family, uint32_t pref, bool marked,
+			      uint8_t protocol);
 
 /** hp_state_read() - release with hp_state_free(), also after a failure. @ifindex 0: it is gone. */
-int hp_state_read(struct rtnl *r, const char *ifname, int ifindex, struct hp_state *s,
-		  struct err *err);
+int hp_state_read(struct rtnl *r, uint8_t family, const char *ifname, int ifindex,
+		  struct hp_state *s, struct err *err);
+/** hp_family() - of an address; hp_addr_attr() - an attribute as an address, false: another length.
+ */
+uint8_t hp_family(const struct net_addr *a);
+bool hp_addr_attr(const struct nlattr *attr, uint8_t family, struct net_addr *ret_addr);
+/** hp_bits() - length of a host prefix: 32 or 128. */
+uint8_t hp_bits(uint8_t family);
+/* The kernel gives an IPv6 route this metric if it has none. */
+#define HP_ROUTE6_METRIC 1024
 void hp_state_free(struct hp_state *s);
 
 /* Where the rules go. */
@@ -80,8 +91,8 @@ struct hp_place {
 int hp_place_find(const struct hp_state *s, struct hp_place *ret_place, struct err *err);
 /** hp_want() - all objects of @spec in the order of adding; empty if nothing is to be turned
  * around. */
-int hp_want(const struct hairpin_spec *spec, uint32_t pref, struct hp_list *ret_list,
-	    struct err *err);
+int hp_want(const struct hairpin_spec *spec, uint8_t family, uint32_t pref,
+	    struct hp_list *ret_list, struct err *err);
 
 /* A journal of what one call has changed, to be undone. */
 struct hp_tx {

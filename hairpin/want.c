@@ -61,9 +61,11 @@ static int add(struct hp_list *l, const struct hp_key *key)
 static int want_rules(const struct hairpin_spec *spec, const struct net_addr *ext, uint32_t pref,
 		      struct hp_list *l)
 {
-	struct hp_key k = {
-		.kind = HP_RULE, .pref = pref, .table = hairpin_table(spec->ifname), .addr = *ext
-	};
+	struct hp_key k = { .kind = HP_RULE,
+			    .family = hp_family(ext),
+			    .pref = pref,
+			    .table = hairpin_table(spec->ifname),
+			    .addr = *ext };
 	int ret = 0;
 
 	for (size_t i = 0; i < spec->n_in_ifs; i++) {
@@ -85,10 +87,14 @@ static int want_rules(const struct hairpin_spec *spec, const struct net_addr *ex
 static int want_path(const struct hairpin_spec *spec, const struct net_addr *ext, struct hp_list *l)
 {
 	struct hp_key route = { .kind = HP_ROUTE,
+				.family = hp_family(ext),
+				.pref = net_addr_is4(ext) ? 0 : HP_ROUTE6_METRIC,
 				.table = hairpin_table(spec->ifname),
 				.oif = spec->ifindex,
 				.addr = *ext };
-	struct hp_key neigh = { .kind = HP_NEIGH, .oif = spec->ifindex, .addr = *ext };
+	struct hp_key neigh = {
+		.kind = HP_NEIGH, .family = hp_family(ext), .oif = spec->ifindex, .addr = *ext
+	};
 	int ret = 0;
 
 	memcpy(neigh.mac, spec->mac, sizeof(neigh.mac));
@@ -126,11 +132,10 @@ static int check_names(const struct hairpin_spec *spec, struct err *err)
 	return 0;
 }
 
-int hp_want(const struct hairpin_spec *spec, uint32_t pref, struct hp_list *ret_list,
-	    struct err *err)
+int hp_want(const struct hairpin_spec *spec, uint8_t family, uint32_t pref,
+	    struct hp_list *ret_list, struct err *err)
 {
 	struct hp_list l = { 0 };
-	unsigned n_addr = 0;
 	int ret = check_names(spec, err);
 
 	if (ret)
@@ -140,9 +145,8 @@ int hp_want(const struct hairpin_spec *spec, uint32_t pref, struct hp_list *ret_
 		return 0;
 	}
 	for (size_t i = 0; i < spec->n_external && !ret; i++) {
-		if (!net_addr_is4(&spec->external[i]))
+		if (hp_family(&spec->external[i]) != family)
 			continue;
-		n_addr++;
 		ret = want_path(spec, &spec->external[i], &l);
 		if (!ret)
 			ret = want_rules(spec, &spec->external[i], pref, &l);
@@ -151,10 +155,9 @@ int hp_want(const struct hairpin_spec *spec, uint32_t pref, struct hp_list *ret_
 		hp_list_free(&l);
 		return err_sys(err, -ret, "hairpin on %s", spec->ifname);
 	}
-	if (!n_addr)
+	if (!spec->n_external)
 		return err_set(err, EADDRNOTAVAIL,
-			       "hairpin on %s: the interface has no IPv4 address yet",
-			       spec->ifname);
+			       "hairpin on %s: the interface has no address yet", spec->ifname);
 	*ret_list = l;
 	return 0;
 }

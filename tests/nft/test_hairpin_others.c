@@ -189,7 +189,7 @@ static void test_refusals(void **state)
 	struct lab *l = *state;
 
 	l->spec.n_external = 0;
-	refused(l, EADDRNOTAVAIL, "no IPv4 address");
+	refused(l, EADDRNOTAVAIL, "no address");
 	l->spec.n_external = 2;
 	l->ext[1] = addr("203.0.113.77"); /* the first is added, then undone */
 	refused(l, EINVAL, "203.0.113.77 dev wan");
