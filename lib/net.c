@@ -123,6 +123,8 @@ bool net_prefix_contains(const struct net_prefix *p, const struct net_addr *a)
 {
 	struct net_addr m = *a;
 
+	if (p->len < 96 && net_addr_is4(a))
+		return false;
 	addr_mask(&m, p->len);
 	return net_addr_eq(&m, &p->addr);
 }

@@ -55,6 +55,7 @@ struct conf_if {
 	enum conf_rest rest;
 	enum conf_attach attach;
 	bool guard_strict, refuse_when_full;
+	bool ipv6; /* NAT66 */
 	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_trans; /* seconds */
 };
 

@@ -89,6 +89,38 @@ int conf_check_slice(const struct conf_slice *s, struct err *err)
 	return 0;
 }
 
+static int check_list(const struct net_list *l, const char *option, struct err *err)
+{
+	char buf[NET_ADDR_STRLEN];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].len < 96 || !net_addr_is4(&l->p[i].addr))
+			return err_set(err, EINVAL,
+				       "%s: %s is an IPv6 prefix, and IPv6 is not translated; turn "
+				       "that on with ipv6, or leave the prefix out",
+				       option, net_prefix_format(&l->p[i], buf));
+	return 0;
+}
+
+static int check_no_ipv6(const struct conf_if *cif, struct err *err)
+{
+	char buf[NET_ADDR_STRLEN];
+	int ret = 0;
+
+	for (size_t i = 0; i < cif->n_slices && !ret; i++) {
+		ret = check_list(&cif->slices[i].internal, "internal", err);
+		if (!ret)
+			ret = check_list(&cif->slices[i].exclude_dest, "exclude-dest", err);
+	}
+	for (size_t i = 0; i < cif->n_forwards && !ret; i++)
+		if (!net_addr_is4(&cif->forwards[i].to))
+			ret = err_set(err, EINVAL,
+				      "forward: %s is an IPv6 address, and IPv6 is not translated; "
+				      "turn that on with ipv6, or leave the forward out",
+				      net_addr_format(&cif->forwards[i].to, buf));
+	return ret;
+}
+
 int conf_check_if(const struct conf_if *cif, struct err *err)
 {
 	for (size_t i = 0; i < cif->n_hairpin_ifs; i++)
@@ -97,5 +129,5 @@ int conf_check_if(const struct conf_if *cif, struct err *err)
 				       "hairpin-if: %s is the external interface itself; name the "
 				       "interfaces of the internal hosts",
 				       cif->name);
-	return 0;
+	return cif->ipv6 ? 0 : check_no_ipv6(cif, err);
 }

@@ -94,7 +94,16 @@ static int apply_value(struct reader *r, const struct opt *o, const config_setti
 	size_t n;
 	int ret;
 
+	if (!o->arg && config_setting_type(s) != CONFIG_TYPE_BOOL)
+		return fail(r, pos_of(s, true), "%s: is true or false, without quotes", name);
 	switch (config_setting_type(s)) {
+	case CONFIG_TYPE_BOOL:
+		if (o->arg)
+			return fail(r, pos_of(s, true), "%s: needs %s in quotes", name, o->arg);
+		if (!config_setting_get_bool(s))
+			return 0;
+		arg = NULL;
+		break;
 	case CONFIG_TYPE_STRING:
 		arg = config_setting_get_string(s);
 		break;

@@ -70,6 +70,8 @@ void ct_close(struct ct *ct)
 void ct_set_ipv6(struct ct *ct, bool ipv6)
 {
 	ct->ipv6 = ipv6;
+	if (ct->events)
+		ct_events_filter(ct);
 }
 
 /* ---- dump ------------------------------------------------------------------------------ */

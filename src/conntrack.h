@@ -6,7 +6,8 @@
 #include "lib/err.h"
 #include "lib/net.h"
 
-/* Ports in host byte order. ICMP, of either family: dport, rsport hold type << 8 | code; 0 is taken for an echo. */
+/* Ports in host byte order. ICMP, of either family: dport, rsport hold type << 8 | code; 0 is taken
+ * for an echo. */
 struct ct_flow {
 	unsigned proto; /* one PROTO_ bit */
 	struct net_addr src, dst; /* original direction */
@@ -22,7 +23,7 @@ struct ct_flow {
 struct ct;
 int ct_open(struct ct **ret_ct, struct err *err);
 void ct_close(struct ct *ct);
-/** ct_set_ipv6() - whether dumps and events give flows of IPv6 too; before ct_events_start(). */
+/** ct_set_ipv6() - whether dumps and events give flows of IPv6 too. */
 void ct_set_ipv6(struct ct *ct, bool ipv6);
 
 typedef int (*ct_flow_fn)(const struct ct_flow *flow, void *data);

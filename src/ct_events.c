@@ -20,7 +20,7 @@
  * datagram of ctnetlink holds one message: struct nlmsghdr, then struct nfgenmsg whose first byte
  * is the family.
  */
-static int attach_filter(int fd)
+static void attach_filter(int fd)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
@@ -31,7 +31,17 @@ static int attach_filter(int fd)
 	};
 	struct sock_fprog prog = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+void ct_events_filter(const struct ct *ct)
+{
+	int none = 0;
+
+	if (ct->ipv6)
+		setsockopt(ct_events_fd(ct), SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	else
+		attach_filter(ct_events_fd(ct));
 }
 
 /**
@@ -61,9 +71,8 @@ int ct_events_start(struct ct *ct, ct_event_fn fn, void *data, struct err *err)
 	/* neither is vital: a small buffer means more resyncs, no filter more wake-ups */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (!ct->ipv6)
-		attach_filter(fd);
 	ct->events = nl;
+	ct_events_filter(ct);
 	ct->fn = fn;
 	ct->data = data;
 	return 0;

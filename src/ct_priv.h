@@ -21,4 +21,7 @@ struct ct {
 /** ct_socket() - NETLINK_NETFILTER socket bound to @groups; NULL with errno and @err set. */
 struct mnl_socket *ct_socket(int flags, unsigned groups, struct err *err);
 
+/** ct_events_filter() - let the kernel give events of the wanted families alone. */
+void ct_events_filter(const struct ct *ct);
+
 #endif

@@ -359,12 +359,21 @@ static int clear_statics(const struct binding *b, void *data)
 
 		wanted |= static_same(s, b);
 		in_way |= s->proto == b->proto &&
+			  net_addr_is4(&s->to) == net_addr_is4(&b->internal) &&
 			  (s->port == b->eport ||
 			   (s->to_port == b->iport && net_addr_eq(&s->to, &b->internal)));
 	}
 	if (b->is_static ? wanted : !in_way)
 		return 0;
 	return engine_free_slot(st->e, b->slot, NULL);
+}
+
+static const struct net_addr *first_address(const struct link_info *link, bool is4)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_is4(&link->addr[i]) == is4)
+			return &link->addr[i];
+	return NULL;
 }
 
 static int write_statics(struct engine *e, const struct plan *plan, const struct link_info *link,
@@ -377,12 +386,14 @@ static int write_statics(struct engine *e, const struct plan *plan, const struct
 		return err_sys(err, -ret, "cannot end bindings in the way of static ones");
 	for (size_t i = 0; i < plan->n_statics && link->n_addr; i++) {
 		const struct plan_static *s = &plan->statics[i];
-		struct binding b = { .proto = s->proto,
-				     .internal = s->to,
-				     .external = link->addr[0],
-				     .iport = s->to_port,
-				     .eport = s->port };
+		const struct net_addr *ext = first_address(link, net_addr_is4(&s->to));
+		struct binding b = {
+			.proto = s->proto, .internal = s->to, .iport = s->to_port, .eport = s->port
+		};
 
+		if (!ext)
+			continue; /* of that family there is none yet */
+		b.external = *ext;
 		ret = engine_add_binding(e, &b, SLOT_F_STATIC);
 		if (ret && ret != -EEXIST)
 			return err_sys(err, -ret, "cannot make the static binding of port %u",

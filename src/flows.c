@@ -95,6 +95,8 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 
 	if (!ret)
 		ret = link_onlink(link->ifindex, &onlink, err);
+	if (!ret && link->ipv6)
+		ret = link_onlink6(link->ifindex, &onlink, err);
 	if (!ret)
 		ret = route_query_open(&rq, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {

@@ -72,6 +72,7 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 				.foreign = inst->foreign,
 				.owners = inst->owners,
 				.no_forwarding = !observe_forwarding(),
+				.no_forwarding6 = !observe_forwarding6(),
 				.bound = bound,
 				.suspended = inst->suspended };
 	int ret = 0;
@@ -396,18 +397,34 @@ static int set_operator_ports(struct instance *inst)
 	return ret;
 }
 
+/* A reload has turned IPv6 on or off. */
+static int change_family(struct instance *inst, struct err *err)
+{
+	int ret;
+
+	ct_set_ipv6(inst->ct, inst->cif->ipv6);
+	ret = observe_link(inst->cif, &inst->link, err);
+	return ret ? ret : observe_flows(&inst->link, inst->ct, inst->owners, err);
+}
+
 int instance_reload(struct instance *inst, const struct conf *conf, const struct conf_if *cif,
 		    struct err *err)
 {
 	struct engine *old = inst->engine;
+	bool family;
 	int ret = 0;
 
 	/* nothing is claimed while the data plane goes from one set of slices to the other */
 	if (old)
 		ret = instance_unclaim(inst, err);
+	family = cif->ipv6 != inst->cif->ipv6;
 	inst->conf = conf;
 	inst->cif = cif;
 	suspend_all(inst, false);
+	if (ret)
+		return ret;
+	if (family)
+		ret = change_family(inst, err);
 	if (ret)
 		return ret;
 	if (set_operator_ports(inst))
@@ -441,7 +458,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		instance_free(inst);
 		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
 	}
-	ret = link_read(cif->name, &inst->link, err);
+	ret = observe_link(cif, &inst->link, err);
 	if (!ret && !inst->link.ifindex && conf->n_ifs == 1)
 		ret = err_set(err, ENODEV,
 			      "there is no interface \"%s\" (ip link shows those there "
@@ -449,6 +466,8 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 			      cif->name);
 	if (!ret)
 		ret = ct_open(&inst->ct, err);
+	if (!ret && cif->ipv6)
+		ct_set_ipv6(inst->ct, true);
 	if (!ret)
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
 	if (!ret && !inst->link.ifindex)

@@ -135,7 +135,7 @@ void instance_on_link(struct instance *inst, int events)
 	struct err err;
 
 	if (events & LINK_EV_LINK) {
-		if (link_read(inst->cif->name, &now, &err))
+		if (observe_link(inst->cif, &now, &err))
 			log_error("%s: %s", inst->cif->name, err.text);
 		else if (!link_info_eq(&now, &inst->link))
 			link_changed(inst, &now);

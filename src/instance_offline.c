@@ -14,7 +14,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 	struct instance inst = { .cif = cif };
 	struct observed obs = { .read_link = link_read, .link = &inst.link };
 	struct plan *plan = NULL;
-	int ret = link_read(cif->name, &inst.link, err);
+	int ret = observe_link(cif, &inst.link, err);
 
 	if (!ret && !inst.link.ifindex)
 		ret = err_set(err, ENODEV, "there is no interface \"%s\"", cif->name);
@@ -22,6 +22,8 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 		inst.owners = owners_new(NULL, NULL);
 		ret = inst.owners ? ct_open(&inst.ct, err) : err_sys(err, ENOMEM, "plan");
 	}
+	if (!ret && cif->ipv6)
+		ct_set_ipv6(inst.ct, true);
 	if (!ret)
 		ret = observe_foreign(cif, &inst.link, inst.owners, &inst.foreign, err);
 	if (!ret)
@@ -31,6 +33,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 	obs.foreign = inst.foreign;
 	obs.owners = inst.owners;
 	obs.no_forwarding = !observe_forwarding();
+	obs.no_forwarding6 = !observe_forwarding6();
 	if (!ret)
 		ret = plan_build(cif, &obs, &plan, err);
 	if (!ret) {
@@ -55,8 +58,9 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 /* Without a process the slices are not known: what is un-NATed on the way out may be claimed. */
 static void release_flows(struct ct *ct, const struct dataplane *dp, const struct link_info *link)
 {
-	struct net_prefix any4 = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
-	struct nft_slice slice = { .internal = { &any4, 1 } };
+	struct net_prefix any[] = { { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 },
+				    { .addr = { { 0xfc } }, .len = 7 } };
+	struct nft_slice slice = { .internal = { any, link->ipv6 ? 2 : 1 } };
 	struct plan plan = { .nft = { .slices = &slice, .n_slices = 1 }, .cfg = { .n_slices = 1 } };
 	struct foreign *f = NULL;
 
@@ -69,8 +73,22 @@ static void release_flows(struct ct *ct, const struct dataplane *dp, const struc
 	flows_purge_stray(ct, dp, &plan, link, PROTO_ALL, NULL);
 }
 
-static int remove_dataplane(const char *pin, const struct link_info *link, struct ct *ct,
-			    struct err *err)
+static bool translates_ipv6(const struct dataplane *dp)
+{
+	struct einat_cfg cfg;
+	struct net_addr a;
+
+	if (dataplane_cfg(dp, &cfg))
+		return false;
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++) {
+		memcpy(&a, &cfg.ext[i].addr, sizeof(a));
+		if (cfg.ext[i].gen && !net_addr_is4(&a))
+			return true;
+	}
+	return false;
+}
+
+static int remove_dataplane(const char *pin, struct link_info *link, struct ct *ct, struct err *err)
 {
 	struct attachment at;
 	struct dataplane *dp = NULL;
@@ -82,6 +100,10 @@ static int remove_dataplane(const char *pin, const struct link_info *link, struc
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
+		if (translates_ipv6(dp)) {
+			link_use_ipv6(link);
+			ct_set_ipv6(ct, true);
+		}
 		release_flows(ct, dp, link);
 		dataplane_close(dp);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_addr.h>
@@ -91,12 +92,8 @@ static int read_addrs(struct rtnl *r, struct link_info *info)
 	ifa->ifa_family = AF_INET;
 	ifa->ifa_index = (uint32_t)info->ifindex;
 	ret = rtnl_dump(r, nlh, on_addr, &d);
-	if (ret ==
-	    -ENODEV) { /* gone since its link was read: the caller sees it absent next time */
-		return 0;
-	} else if (ret) {
+	if (ret)
 		return ret;
-	}
 	for (size_t i = 0; i < d.n_primary; i++)
 		addr_append(info->addr, &info->n_addr, &d.primary[i]);
 	for (size_t i = 0; i < d.n_secondary; i++)
@@ -162,6 +159,122 @@ static int read_prefsrc(struct rtnl *r, struct link_info *info)
 	return ret;
 }
 
+/* Lower is better; ADDR6_OWN: never external, ADDR6_UNUSABLE: not even a source of this host. */
+enum addr6_rank { ADDR6_GLOBAL, ADDR6_DEPRECATED, ADDR6_LOCAL, ADDR6_OWN, ADDR6_UNUSABLE };
+
+struct addr6_dump {
+	int ifindex;
+	struct {
+		struct net_addr addr;
+		enum addr6_rank rank;
+	} v[LINK_MAX_ADDRS + LINK_MAX_OWN];
+	size_t n;
+};
+
+/* For IPv6 the flag of a secondary address means a temporary one (RFC 8981). */
+static enum addr6_rank addr6_rank(const struct net_addr *a, uint32_t flags)
+{
+	if (flags & (IFA_F_DADFAILED | IFA_F_TENTATIVE) && !(flags & IFA_F_OPTIMISTIC))
+		return ADDR6_UNUSABLE;
+	if (flags & IFA_F_TEMPORARY)
+		return ADDR6_OWN;
+	if ((a->b[0] & 0xfe) == 0xfc) /* RFC 4193 */
+		return ADDR6_LOCAL;
+	return flags & IFA_F_DEPRECATED ? ADDR6_DEPRECATED : ADDR6_GLOBAL;
+}
+
+static int on_addr6(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *tb[IFA_FLAGS + 1], *local;
+	const struct ifaddrmsg *ifa;
+	struct addr6_dump *d = arg;
+	struct net_addr a;
+	enum addr6_rank rank;
+
+	if (!nlh) {
+		d->n = 0;
+		return 0;
+	}
+	ifa = mnl_nlmsg_get_payload(nlh);
+	if (nlh->nlmsg_type != RTM_NEWADDR || ifa->ifa_family != AF_INET6 ||
+	    (int)ifa->ifa_index != d->ifindex || ifa->ifa_scope != RT_SCOPE_UNIVERSE)
+		return 0;
+	rtnl_attrs(nlh, sizeof(*ifa), tb, IFA_FLAGS);
+	local = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+	if (!local || mnl_attr_get_payload_len(local) != sizeof(a))
+		return 0;
+	memcpy(&a, mnl_attr_get_payload(local), sizeof(a));
+	rank = addr6_rank(&a, tb[IFA_FLAGS] ? mnl_attr_get_u32(tb[IFA_FLAGS]) : ifa->ifa_flags);
+	if (rank == ADDR6_UNUSABLE || d->n == sizeof(d->v) / sizeof(d->v[0]))
+		return 0;
+	d->v[d->n].addr = a;
+	d->v[d->n++].rank = rank;
+	return 0;
+}
+
+static int addr6_cmp(const void *a, const void *b)
+{
+	const __typeof__(((struct addr6_dump *)0)->v[0]) *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return memcmp(&x->addr, &y->addr, sizeof(x->addr));
+}
+
+static int read_addrs6(struct rtnl *r, struct link_info *info)
+{
+	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct addr6_dump d = { .ifindex = info->ifindex };
+	struct link_addr6 *six = &info->six;
+	struct ifaddrmsg *ifa;
+	bool global;
+	int ret;
+
+	nlh->nlmsg_type = RTM_GETADDR;
+	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+	ifa->ifa_family = AF_INET6;
+	ifa->ifa_index = (uint32_t)info->ifindex;
+	ret = rtnl_dump(r, nlh, on_addr6, &d);
+	if (ret)
+		return ret;
+	qsort(d.v, d.n, sizeof(d.v[0]), addr6_cmp);
+	global = d.n && d.v[0].rank < ADDR6_LOCAL;
+	for (size_t i = 0; i < d.n; i++) {
+		bool may = d.v[i].rank < ADDR6_LOCAL || (d.v[i].rank == ADDR6_LOCAL && !global);
+
+		if (may && six->n_ext < LINK_MAX_ADDRS)
+			six->ext[six->n_ext++] = d.v[i].addr;
+		else if (six->n_own < LINK_MAX_OWN)
+			six->own[six->n_own++] = d.v[i].addr;
+	}
+	return 0;
+}
+
+static void own_append(struct link_info *info, const struct net_addr *a)
+{
+	if (info->n_own < LINK_MAX_OWN)
+		info->own[info->n_own++] = *a;
+}
+
+void link_use_ipv6(struct link_info *info)
+{
+	const struct link_addr6 *six = &info->six;
+	size_t half = LINK_MAX_ADDRS / 2, n6 = six->n_ext < half ? six->n_ext : half;
+
+	info->ipv6 = true;
+	info->n_own = 0;
+	while (info->n_addr > LINK_MAX_ADDRS - n6)
+		own_append(info, &info->addr[--info->n_addr]);
+	for (size_t i = 0; i < six->n_ext; i++)
+		if (info->n_addr < LINK_MAX_ADDRS)
+			info->addr[info->n_addr++] = six->ext[i];
+		else
+			own_append(info, &six->ext[i]);
+	for (size_t i = 0; i < six->n_own; i++)
+		own_append(info, &six->own[i]);
+}
+
 int link_read(const char *name, struct link_info *ret_info, struct err *err)
 {
 	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -190,6 +303,10 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 		ret = read_addrs(r, &info);
 	if (!ret && info.n_addr > 1) /* else there is no choice */
 		ret = read_prefsrc(r, &info);
+	if (!ret && info.ifindex)
+		ret = read_addrs6(r, &info);
+	if (ret == -ENODEV) /* gone since its link was read: the caller sees it absent next time */
+		ret = 0;
 	if (ret)
 		err_set(err, -ret, "could not read interface %s: %s", name, rtnl_reason(r));
 	else
@@ -202,9 +319,12 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 {
 	if (strcmp(a->name, b->name) || a->ifindex != b->ifindex || a->up != b->up ||
 	    a->ether != b->ether || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
-	    a->n_addr != b->n_addr || a->has_prefsrc != b->has_prefsrc ||
+	    a->n_addr != b->n_addr || a->n_own != b->n_own || a->has_prefsrc != b->has_prefsrc ||
 	    (a->has_prefsrc && !net_addr_eq(&a->prefsrc, &b->prefsrc)))
 		return false;
+	for (size_t i = 0; i < a->n_own; i++)
+		if (!net_addr_eq(&a->own[i], &b->own[i]))
+			return false;
 	for (size_t i = 0; i < a->n_addr; i++)
 		if (!net_addr_eq(&a->addr[i], &b->addr[i]))
 			return false;
@@ -213,6 +333,7 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 
 struct onlink_dump {
 	int ifindex;
+	uint8_t family;
 	struct net_list list;
 };
 
@@ -250,24 +371,32 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	}
 	rtm = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != AF_INET || !rtm->rtm_dst_len ||
-	    rtm->rtm_scope != RT_SCOPE_LINK || rtm->rtm_type != RTN_UNICAST ||
-	    (rtm->rtm_flags & RTM_F_CLONED))
+	/* a route of IPv6 has no scope */
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != d->family || !rtm->rtm_dst_len ||
+	    (d->family == AF_INET && rtm->rtm_scope != RT_SCOPE_LINK) ||
+	    rtm->rtm_type != RTN_UNICAST || (rtm->rtm_flags & RTM_F_CLONED))
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_VIA);
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
 	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || !onlink_elsewhere(tb, d->ifindex))
 		return 0;
-	p.addr = net_addr_from4(mnl_attr_get_u32(tb[RTA_DST]));
-	p.len = (uint8_t)(96 + rtm->rtm_dst_len);
+	if (d->family == AF_INET) {
+		p.addr = net_addr_from4(mnl_attr_get_u32(tb[RTA_DST]));
+		p.len = (uint8_t)(96 + rtm->rtm_dst_len);
+		return net_list_add(&d->list, &p);
+	}
+	if (mnl_attr_get_payload_len(tb[RTA_DST]) != sizeof(p.addr))
+		return 0;
+	memcpy(&p.addr, mnl_attr_get_payload(tb[RTA_DST]), sizeof(p.addr));
+	p.len = rtm->rtm_dst_len;
 	return net_list_add(&d->list, &p);
 }
 
-int link_onlink(int ifindex, struct net_list *ret_list, struct err *err)
+static int onlink(uint8_t family, int ifindex, struct net_list *ret_list, struct err *err)
 {
 	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct onlink_dump d = { .ifindex = ifindex };
+	struct onlink_dump d = { .ifindex = ifindex, .family = family };
 	struct rtmsg *rtm;
 	struct rtnl *r;
 	int ret;
@@ -277,7 +406,7 @@ int link_onlink(int ifindex, struct net_list *ret_list, struct err *err)
 		return ret;
 	nlh->nlmsg_type = RTM_GETROUTE;
 	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-	rtm->rtm_family = AF_INET;
+	rtm->rtm_family = family;
 	rtm->rtm_type = RTN_UNICAST;
 	rtm->rtm_table = RT_TABLE_MAIN;
 	mnl_attr_put_u32(nlh, RTA_TABLE, RT_TABLE_MAIN);
@@ -289,5 +418,22 @@ int link_onlink(int ifindex, struct net_list *ret_list, struct err *err)
 		*ret_list = d.list;
 	}
 	rtnl_close(r);
+	return ret;
+}
+
+int link_onlink(int ifindex, struct net_list *ret_list, struct err *err)
+{
+	return onlink(AF_INET, ifindex, ret_list, err);
+}
+
+int link_onlink6(int ifindex, struct net_list *list, struct err *err)
+{
+	struct net_list six = { 0 };
+	int ret = onlink(AF_INET6, ifindex, &six, err);
+
+	for (size_t i = 0; i < six.n && !ret; i++)
+		if (net_list_add(list, &six.p[i]))
+			ret = err_sys(err, ENOMEM, "routes of table main");
+	net_list_free(&six);
 	return ret;
 }

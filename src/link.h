@@ -7,6 +7,19 @@
 #include "lib/net.h"
 
 #define LINK_MAX_ADDRS 8
+#define LINK_MAX_OWN   32
+
+/* Global IPv6 addresses. */
+struct link_addr6 {
+	/*
+	 * What may be external, in an order that does not depend on when they came: global ones
+	 * that are preferred, deprecated ones, by value. Unique local ones only if there is no
+	 * other.
+	 */
+	struct net_addr ext[LINK_MAX_ADDRS];
+	struct net_addr own[LINK_MAX_OWN]; /* all others that this host sends from: temporary ... */
+	size_t n_ext, n_own;
+};
 
 struct link_info {
 	char name[16];
@@ -14,8 +27,16 @@ struct link_info {
 	bool up; /* IFF_UP */
 	bool ether; /* ARPHRD_ETHER: packets have a 14 byte header */
 	uint8_t mac[6];
-	struct net_addr addr[LINK_MAX_ADDRS]; /* IPv4, local side (IFA_LOCAL), global scope */
-	size_t n_addr; /* primary addresses first; what is above the limit is left out */
+	/*
+	 * External addresses. As read, IPv4 alone: local side (IFA_LOCAL), global scope, primary
+	 * ones first; what is above the limit is left out.
+	 */
+	struct net_addr addr[LINK_MAX_ADDRS];
+	size_t n_addr;
+	bool ipv6; /* link_use_ipv6() was called */
+	struct net_addr own[LINK_MAX_OWN]; /* then: addresses of this host that are not external */
+	size_t n_own;
+	struct link_addr6 six; /* read always, used by link_use_ipv6() alone */
 	/* "src" of the best default route over it in table main: for all that is new */
 	struct net_addr prefsrc;
 	bool has_prefsrc; /* and it is one of addr[] */
@@ -23,6 +44,11 @@ struct link_info {
 
 /** link_read() - the state of @name now; 0 also when it is absent (ifindex 0). */
 int link_read(const char *name, struct link_info *ret_info, struct err *err);
+/**
+ * link_use_ipv6() - IPv6 addresses become external ones too, behind those of IPv4. Each family has
+ * half of the room if both need it. What is not external is in own[].
+ */
+void link_use_ipv6(struct link_info *info);
 bool link_info_eq(const struct link_info *a, const struct link_info *b);
 
 struct link_monitor;
@@ -36,7 +62,7 @@ int link_monitor_drain(struct link_monitor *mon);
 void link_monitor_close(struct link_monitor *mon);
 
 enum {
-	LINK_EV_LINK = 1 << 0, /* link, IPv4 address or directly connected prefix, came or went */
+	LINK_EV_LINK = 1 << 0, /* link, address or directly connected prefix, came or went */
 	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
 	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC,
@@ -47,5 +73,7 @@ enum {
  * routes of table main, host routes too, a default route not. @ret_list must be empty.
  */
 int link_onlink(int ifindex, struct net_list *ret_list, struct err *err);
+/** link_onlink6() - the same of IPv6 (routes without a gateway), added to @list. */
+int link_onlink6(int ifindex, struct net_list *list, struct err *err);
 
 #endif

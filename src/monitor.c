@@ -23,7 +23,8 @@ struct link_monitor {
 
 static const unsigned groups[] = {
 	RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_RULE,
-	RTNLGRP_IPV4_ROUTE, RTNLGRP_NEIGH,	 RTNLGRP_TC,
+	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_RULE,
+	RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH,	 RTNLGRP_TC,
 };
 
 int link_monitor_open(struct link_monitor **ret_mon, struct err *err)
@@ -98,7 +99,7 @@ static int neigh_event(const struct nlmsghdr *nlh)
 	const struct nlattr *tb[NDA_PROTOCOL + 1];
 
 	rtnl_attrs(nlh, sizeof(*ndm), tb, NDA_PROTOCOL);
-	return ndm->ndm_family == AF_INET && tb[NDA_PROTOCOL] &&
+	return (ndm->ndm_family == AF_INET || ndm->ndm_family == AF_INET6) && tb[NDA_PROTOCOL] &&
 			       mnl_attr_get_u8(tb[NDA_PROTOCOL]) == HAIRPIN_NEIGH_PROTO
 		       ? LINK_EV_RULE
 		       : 0;

@@ -79,6 +79,20 @@ bool observe_forwarding(void)
 	return first_char("/proc/sys/net/ipv4/ip_forward") != '0';
 }
 
+bool observe_forwarding6(void)
+{
+	return first_char("/proc/sys/net/ipv6/conf/all/forwarding") != '0';
+}
+
+int observe_link(const struct conf_if *cif, struct link_info *ret_link, struct err *err)
+{
+	int ret = link_read(cif->name, ret_link, err);
+
+	if (!ret && cif->ipv6)
+		link_use_ipv6(ret_link);
+	return ret;
+}
+
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err)
 {
 	struct port_set ports[PROTO_COUNT] = { 0 };

@@ -15,8 +15,11 @@ int observe_foreign(const struct conf_if *cif, const struct link_info *link, str
 		    struct foreign **ret_foreign, struct err *err);
 /** observe_legacy() - whether iptables-legacy has tables here: it tells nobody of changes. */
 bool observe_legacy(void);
-/** observe_forwarding() - net.ipv4.ip_forward. */
+/** observe_forwarding() - net.ipv4.ip_forward; observe_forwarding6() - of IPv6. */
 bool observe_forwarding(void);
+bool observe_forwarding6(void);
+/** observe_link() - link_read(), with the families that are translated. */
+int observe_link(const struct conf_if *cif, struct link_info *ret_link, struct err *err);
 /** observe_sockets() - local sockets into @owners. */
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err);
 /** observe_flows() - conntrack into @owners, in place of what was known. */

@@ -217,9 +217,29 @@ OPT_SETTER(set_tcp_close_timeout)
 	return parse_time(arg, 240, "RFC 5382 REQ-5", &x->cif->t_tcp_trans, err);
 }
 
+/* ADDR6, or [ADDR6]:PORT: splits @text, and gives where the port begins (NULL: nowhere). */
+static char *split_target6(char **text)
+{
+	char *close = **text == '[' ? strchr(*text, ']') : NULL;
+
+	if (!close)
+		return NULL;
+	*close = '\0';
+	++*text;
+	return close[1] == ':' ? close + 2 : NULL;
+}
+
+static bool is_host6(const struct net_addr *a)
+{
+	static const struct net_addr any, loopback = { { [15] = 1 } };
+
+	return !net_addr_eq(a, &any) && !net_addr_eq(a, &loopback) && a->b[0] != 0xff &&
+	       !(a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+}
+
 static int forward_target(char *text, struct conf_forward *f, struct err *err)
 {
-	char *colon = strrchr(text, ':');
+	char *colon = strrchr(text, ':'), *port = NULL;
 	uint32_t ip;
 	int ret;
 
@@ -228,19 +248,24 @@ static int forward_target(char *text, struct conf_forward *f, struct err *err)
 		return err_set(err, EINVAL,
 			       "'%s' is a prefix; a forward goes to one address, without '/'",
 			       text);
-	if (colon && strchr(text, ':') == colon) {
+	if (*text == '[') {
+		port = split_target6(&text);
+	} else if (colon && strchr(text, ':') == colon) {
 		*colon = '\0';
-		ret = opt_port(colon + 1, &f->to_port, err);
-		if (ret)
-			return ret;
+		port = colon + 1;
 	}
+	ret = port ? opt_port(port, &f->to_port, err) : 0;
+	if (ret)
+		return ret;
 	if (net_addr_parse(text, &f->to))
-		return err_set(err, EINVAL, "'%s' is not an IPv4 address", text);
-	if (!net_addr_is4(&f->to))
 		return err_set(err, EINVAL,
-			       "'%s' is an IPv6 address; a forward goes to an IPv4 address in this "
-			       "version",
+			       "'%s' is not an address; write 192.168.1.9 or [fd00::9], and :PORT "
+			       "if it is another one",
 			       text);
+	if (!net_addr_is4(&f->to) && !is_host6(&f->to))
+		return err_set(err, EINVAL, "%s is not the address of an internal host", text);
+	if (!net_addr_is4(&f->to))
+		return 0;
 	ip = ntohl(net_addr_to4(&f->to));
 	if (ip >> 24 == 0 || ip >> 24 == 127 || ip >= 0xe0000000)
 		return err_set(err, EINVAL, "%s is not the address of an internal host", text);
@@ -277,7 +302,8 @@ static int add_forward(void *data, char *item, struct err *err)
 	for (size_t i = 0; i < cif->n_forwards; i++) {
 		const struct conf_forward *g = &cif->forwards[i];
 
-		if (g->proto == f.proto && g->port == f.port)
+		if (g->proto == f.proto && g->port == f.port &&
+		    net_addr_is4(&g->to) == net_addr_is4(&f.to))
 			return err_set(err, EINVAL,
 				       "%s:%u is forwarded twice, already to %s:%u; remove one",
 				       proto_name(f.proto), f.port, net_addr_format(&g->to, to),
@@ -316,6 +342,13 @@ OPT_SETTER(set_dry_run)
 {
 	(void)o, (void)arg, (void)err;
 	x->conf->dry_run = true;
+	return 0;
+}
+
+OPT_SETTER(set_ipv6)
+{
+	(void)o, (void)arg, (void)err;
+	x->cif->ipv6 = true;
 	return 0;
 }
 

@@ -40,6 +40,7 @@ OPT_SETTER(set_tcp_close_timeout);
 OPT_SETTER(set_pin);
 OPT_SETTER(set_config);
 OPT_SETTER(set_dry_run);
+OPT_SETTER(set_ipv6);
 OPT_SETTER(set_json);
 OPT_SETTER(set_purge);
 OPT_SETTER(set_help);

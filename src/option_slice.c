@@ -223,6 +223,7 @@ static int report_host_bits(const char *item, struct err *err)
 
 static int add_prefix(void *data, char *item, struct err *err)
 {
+	static const struct net_addr zero;
 	struct net_prefix p;
 	int ret = net_prefix_parse(item, &p);
 
@@ -230,11 +231,10 @@ static int add_prefix(void *data, char *item, struct err *err)
 		return report_host_bits(item, err);
 	if (ret)
 		return err_set(err, EINVAL,
-			       "'%s' is not an IPv4 prefix; write it like 192.168.1.0/24", item);
-	if (p.len < 96 || !net_addr_is4(&p.addr))
-		return err_set(err, EINVAL,
-			       "'%s' is an IPv6 prefix; IPv6 is not translated in this version",
+			       "'%s' is not a prefix; write it like 192.168.1.0/24 or fd00:1::/64",
 			       item);
+	if (p.len && p.len < 96 && !memcmp(&p.addr, &zero, 10))
+		return err_set(err, EINVAL, "'%s' spans IPv4; write that as an IPv4 prefix", item);
 	return net_list_add(data, &p) ? opt_nomem(err) : 0;
 }
 

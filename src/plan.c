@@ -9,6 +9,14 @@
 
 static const struct net_prefix any4 = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
 
+/* RFC 4193: hosts with such an address need NAT, hosts with a global one do not. */
+static const struct net_prefix unique_local = { .addr = { { 0xfc } }, .len = 7 };
+/* What no router passes on (RFC 4291 2.5.2, 2.5.6, 2.7): never a source, a destination of a slice.
+ */
+static const struct net_prefix unspecified = { .len = 128 };
+static const struct net_prefix link_local = { .addr = { { 0xfe, 0x80 } }, .len = 10 };
+static const struct net_prefix multicast = { .addr = { { 0xff } }, .len = 8 };
+
 static int warn(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static int warn(struct plan *p, const char *fmt, ...)
@@ -82,6 +90,17 @@ static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *
 	return NFT_REST_OWN;
 }
 
+/*
+ * Others' IPv6 rules are not analysed. Own is safe beside them: it concerns none but the slice's
+ * sources, and whoever comes first decides.
+ */
+static enum nft_rest choose_rest6(const struct conf_if *c)
+{
+	static const struct foreign nobody;
+
+	return choose_rest(c, &nobody);
+}
+
 /* Guard touches only what others masquerade: some networks are routed without NAT on purpose. */
 static int plan_guarded(struct plan *p, const struct foreign *f)
 {
@@ -93,6 +112,8 @@ static int plan_guarded(struct plan *p, const struct foreign *f)
 		ret = f->snat[i].src.n ? list_copy(&p->nft.guarded, &f->snat[i].src)
 				       : net_list_add(&p->nft.guarded, &any4);
 	}
+	if (!ret && p->ipv6) /* which sources others masquerade is not known */
+		ret = net_list_add(&p->nft.guarded, &unique_local);
 	return ret;
 }
 
@@ -129,7 +150,21 @@ static int plan_slice_sources(struct nft_slice *ns, const struct conf_slice *s, 
 	if (s->internal.n)
 		return list_copy(&ns->internal, &s->internal);
 	ret = net_list_add(&ns->internal, &any4);
+	if (!ret && p->ipv6)
+		ret = net_list_add(&ns->internal, &unique_local);
 	return ret ? ret : list_copy(&ns->not_internal, &p->foreign_subnets);
+}
+
+/* Neighbour discovery and the like stay out of everything, also with `--internal ::/0`. */
+static int plan_never(struct nft_slice *ns)
+{
+	int ret = net_list_add(&ns->not_internal, &unspecified);
+
+	if (!ret)
+		ret = net_list_add(&ns->not_internal, &link_local);
+	if (!ret)
+		ret = net_list_add(&ns->exclude_dest, &link_local);
+	return ret ? ret : net_list_add(&ns->exclude_dest, &multicast);
 }
 
 /* The ports that a slice may give away: no operator's, no other owner's. */
@@ -197,6 +232,8 @@ static int plan_slices(struct plan *p, const struct conf_if *c, const struct obs
 		ret = plan_slice_sources(ns, s, p);
 		if (!ret)
 			ret = list_copy(&ns->exclude_dest, &s->exclude_dest);
+		if (!ret && p->ipv6)
+			ret = plan_never(ns);
 		if (!ret)
 			ret = plan_avail(p, i, c, obs->owners);
 		if (!ret)
@@ -238,9 +275,21 @@ static int lpm_add(struct plan_lpm **lpm, size_t *n, const struct net_list *pref
 	return 0;
 }
 
-/* The longest match alone decides in the trie, so each entry carries the whole answer. */
-static int plan_lpm(struct plan *p)
+/* In the trie ::/0 would also answer for IPv4, which the trie holds as ::ffff:0:0/96. */
+static int lpm_part(struct plan_lpm **lpm, size_t *n)
 {
+	struct net_list four = { (struct net_prefix *)&any4, 1 };
+
+	for (size_t i = 0; i < *n; i++)
+		if (!(*lpm)[i].prefix.len)
+			return lpm_add(lpm, n, &four);
+	return 0;
+}
+
+/* The longest match alone decides in the trie, so each entry carries the whole answer. */
+static int plan_lpm(struct plan *p, const struct link_info *link)
+{
+	struct net_list own = { 0 };
 	int ret = 0;
 
 	for (size_t i = 0; i < p->nft.n_slices && !ret; i++) {
@@ -252,6 +301,10 @@ static int plan_lpm(struct plan *p)
 		if (!ret)
 			ret = lpm_add(&p->exdst, &p->n_exdst, &s->exclude_dest);
 	}
+	if (!ret)
+		ret = lpm_part(&p->src, &p->n_src);
+	if (!ret)
+		ret = lpm_part(&p->exdst, &p->n_exdst);
 	for (size_t i = 0; i < p->nft.n_slices && !ret; i++) {
 		const struct nft_slice *s = &p->nft.slices[i];
 
@@ -263,6 +316,15 @@ static int plan_lpm(struct plan *p)
 			if (list_covers(&s->exclude_dest, &p->exdst[j].prefix))
 				p->exdst[j].slices |= 1u << i;
 	}
+	/* addresses of this host that are not external: sources that no slice takes */
+	for (size_t i = 0; i < link->n_own && !ret; i++)
+		ret = net_list_add(&own, &(struct net_prefix){ link->own[i], 128 });
+	if (!ret)
+		ret = lpm_add(&p->src, &p->n_src, &own);
+	for (size_t j = 0; j < p->n_src && !ret; j++)
+		if (p->src[j].prefix.len == 128 && net_list_contains(&own, &p->src[j].prefix.addr))
+			p->src[j].slices = 0;
+	net_list_free(&own);
 	return ret;
 }
 
@@ -320,7 +382,7 @@ static int plan_hairpin(struct plan *p, const struct conf_if *c, const struct li
 	h->has_mac = link->ether;
 	memcpy(h->mac, link->mac, sizeof(h->mac));
 	h->external = p->nft.external;
-	h->n_external = p->nft.n_external;
+	h->n_external = link->n_addr;
 	h->in_ifs = c->hairpin_ifs;
 	h->n_in_ifs = c->n_hairpin_ifs;
 	h->protos = p->nft.kept_protos & ~(unsigned)PROTO_ICMP;
@@ -334,11 +396,13 @@ static int plan_hairpin(struct plan *p, const struct conf_if *c, const struct li
 
 static int plan_external(struct plan *p, const struct link_info *link)
 {
-	p->nft.external = calloc(link->n_addr + 1, sizeof(*p->nft.external));
+	/* those that are served come first */
+	p->nft.external = calloc(link->n_addr + link->n_own + 1, sizeof(*p->nft.external));
 	if (!p->nft.external)
 		return -ENOMEM;
 	memcpy(p->nft.external, link->addr, link->n_addr * sizeof(*link->addr));
-	p->nft.n_external = link->n_addr;
+	memcpy(p->nft.external + link->n_addr, link->own, link->n_own * sizeof(*link->own));
+	p->nft.n_external = link->n_addr + link->n_own;
 	return 0;
 }
 
@@ -446,17 +510,32 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 	return ret;
 }
 
+static bool has_family(const struct link_info *link, bool is4)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_is4(&link->addr[i]) == is4)
+			return true;
+	return false;
+}
+
 static int warn_all(struct plan *p, const struct conf_if *c, const struct observed *obs)
 {
 	int ret = warn_subnets(p, c, obs->foreign);
 
 	if (!ret)
 		ret = warn_drops(p, c, obs);
-	if (!ret && !obs->link->n_addr)
-		ret = warn(p, "no IPv4 address yet: nothing is translated until there is one");
+	if (!ret && !has_family(obs->link, true))
+		ret = warn(p, "no IPv4 address yet: %s is translated until there is one",
+			   p->ipv6 ? "no IPv4" : "nothing");
+	if (!ret && p->ipv6 && !has_family(obs->link, false))
+		ret = warn(p,
+			   "no global IPv6 address yet: no IPv6 is translated until there is one");
 	if (!ret && obs->no_forwarding)
 		ret = warn(p,
 			   "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
+	if (!ret && p->ipv6 && obs->no_forwarding6)
+		ret = warn(p, "this host does not forward IPv6: sysctl -w "
+			      "net.ipv6.conf.all.forwarding=1");
 	return ret;
 }
 
@@ -475,7 +554,9 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	}
 	p->nft.ifname = conf->name;
 	p->nft.ifindex = obs->link->ifindex;
+	p->ipv6 = p->nft.ipv6 = conf->ipv6;
 	p->nft.rest = choose_rest(conf, obs->foreign);
+	p->nft.rest6 = choose_rest6(conf);
 	plan_settings(p, conf);
 	ret = plan_external(p, obs->link);
 	if (!ret)
@@ -485,7 +566,7 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	if (!ret)
 		ret = plan_slices(p, conf, obs);
 	if (!ret)
-		ret = plan_lpm(p);
+		ret = plan_lpm(p, obs->link);
 	if (!ret)
 		ret = plan_forwards(p, conf);
 	if (!ret)

@@ -22,6 +22,7 @@ struct observed {
 	struct owners *owners;
 	const struct port_set *bound; /* [PROTO_COUNT]: ports with live bindings */
 	bool no_forwarding; /* net.ipv4.ip_forward is 0 */
+	bool no_forwarding6; /* net.ipv6.conf.all.forwarding is 0 */
 	const unsigned *suspended; /* [slice]: PROTO_ mask that is full and not claimed now */
 };
 

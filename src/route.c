@@ -52,12 +52,16 @@ int route_oif(struct route_query *rq, const struct net_addr *dst)
 	struct rtmsg *rtm;
 	int oif = 0;
 
-	if (!net_addr_is4(dst))
-		return 0;
 	nlh->nlmsg_type = RTM_GETROUTE;
 	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = 32;
-	mnl_attr_put_u32(nlh, RTA_DST, net_addr_to4(dst));
+	if (net_addr_is4(dst)) {
+		rtm->rtm_family = AF_INET;
+		rtm->rtm_dst_len = 32;
+		mnl_attr_put_u32(nlh, RTA_DST, net_addr_to4(dst));
+	} else {
+		rtm->rtm_family = AF_INET6;
+		rtm->rtm_dst_len = 128;
+		mnl_attr_put(nlh, RTA_DST, sizeof(*dst), dst);
+	}
 	return rtnl_talk(rq->rtnl, nlh, on_route, &oif) ? 0 : oif;
 }

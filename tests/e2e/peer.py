@@ -41,15 +41,20 @@ def show(peer):
     return "%s:%d" % (peer[0], peer[1])
 
 
-def udp_socket(port, host=""):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def family(*hosts):
+    """IPv6 if an address of it is among @hosts; endpoints of it are written without brackets."""
+    return socket.AF_INET6 if any(":" in h for h in hosts) else socket.AF_INET
+
+
+def udp_socket(port, host="", to=None):
+    s = socket.socket(family(host, *(to[:1] if to else ())), socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
     s.bind((host, port))
     return s
 
 
-def tcp_socket(port, host=""):
-    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def tcp_socket(port, host="", to=None):
+    s = socket.socket(family(host, *(to[:1] if to else ())), socket.SOCK_STREAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     s.bind((host, port))
@@ -97,7 +102,7 @@ def serve_sockets(udp, listeners, announce=False):
                 c, peer = s.accept()
                 if announce:
                     print("from", show(peer), flush=True)
-                c.sendall(("%s %d\n" % peer).encode())
+                c.sendall(("%s %d\n" % peer[:2]).encode())
                 conns.append(c)
             elif s in conns:
                 try:
@@ -140,7 +145,7 @@ def ask(s, peer, text="seen", limit=1.0 * SLOW, tries=3):
 
 
 def cmd_seen(a):
-    s = udp_socket(a.bind)
+    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
     bad = 0
     for target in a.args:
         words = ask(s, endpoint(target), limit=a.limit, tries=a.tries)
@@ -150,7 +155,7 @@ def cmd_seen(a):
 
 
 def tcp_seen(port, target, limit):
-    c = tcp_socket(port)
+    c = tcp_socket(port, to=endpoint(target))
     c.settimeout(limit)
     try:
         c.connect(endpoint(target))
@@ -172,8 +177,8 @@ def cmd_tcp(a):
 
 
 def cmd_eif(a):
-    s = udp_socket(a.bind)
     server, via = endpoint(a.args[0]), endpoint(a.args[1])
+    s = udp_socket(a.bind, to=server)
     if not ask(s, server):
         print("none")
         return 1
@@ -192,7 +197,7 @@ def cmd_eif(a):
 
 
 def cmd_hold(a):
-    s = udp_socket(a.bind, a.host)
+    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
     words = ask(s, endpoint(a.args[0]))
     print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
     if not words:
@@ -202,7 +207,7 @@ def cmd_hold(a):
 
 
 def cmd_tcphold(a):
-    listener = tcp_socket(a.bind)
+    listener = tcp_socket(a.bind, to=endpoint(a.args[0]))
     words, keep = tcp_seen(listener.getsockname()[1], a.args[0], 3 * SLOW)
     print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
     if not words:
@@ -213,8 +218,9 @@ def cmd_tcphold(a):
 
 
 def cmd_send(a):
-    s = udp_socket(a.bind, a.host)
-    s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
+    if s.family == socket.AF_INET:
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     if a.ttl:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, a.ttl)
     if a.df:
@@ -236,8 +242,8 @@ def cmd_send(a):
 
 
 def cmd_stream(a):
-    s = udp_socket(a.bind)
     peer = endpoint(a.args[0])
+    s = udp_socket(a.bind, to=peer)
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     sent, got, seen, first = 0, set(), {}, {}
@@ -274,7 +280,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("command")
     p.add_argument("-b", "--bind", type=int, default=0)
-    p.add_argument("--host", default="", help="hold and send: bind this address")
+    p.add_argument("--host", default="", help="seen, hold and send: bind this address")
     p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
     p.add_argument("--tries", type=int, default=3)
     p.add_argument("--rate", type=float, default=1000, help="datagrams a second")

@@ -118,6 +118,83 @@ static int tun_open(const char *name)
 }
 
 /* As pppd does: the peer's address is IFA_ADDRESS, this host's is IFA_LOCAL. */
+static void is_addr(const struct net_addr *a, const char *want)
+{
+	char buf[NET_ADDR_STRLEN];
+
+	assert_string_equal(net_addr_format(a, buf), want);
+}
+
+/* What may be external, in which order, and what is not to be taken for an inside host. */
+static void test_ipv6(void **state)
+{
+	struct link_info info, again;
+
+	(void)state;
+	sh("sysctl -qw net.ipv6.conf.wan.disable_ipv6=0 net.ipv6.conf.wan.addr_gen_mode=1;"
+	   "ip link set wan up; ip link set wan-p up; ip addr add 203.0.113.2/24 dev wan;"
+	   "ip addr add fd00::5/64 dev wan nodad; ip addr add fe80::5/64 dev wan nodad");
+	info = get("wan");
+	HAS_ADDRS(info, "203.0.113.2"); /* only when asked for */
+	assert_int_equal(info.n_own, 0);
+	again = info;
+	link_use_ipv6(&info);
+	HAS_ADDRS(info, "203.0.113.2", "fd00::5"); /* if there is no other */
+	assert_int_equal(info.n_own, 0);
+	assert_false(link_info_eq(&info, &again));
+
+	sh("ip addr add 2001:db8::9/64 dev wan nodad; ip addr add 2001:db8::3/64 dev wan nodad;"
+	   "ip addr add 2001:db8::1/64 dev wan nodad preferred_lft 0;"
+	   "ip addr add 2001:db8::7/64 dev wan nodad mngtmpaddr");
+	info = get("wan");
+	link_use_ipv6(&info);
+	/* by value, what is deprecated last, whenever it came */
+	HAS_ADDRS(info, "203.0.113.2", "2001:db8::3", "2001:db8::7", "2001:db8::9", "2001:db8::1");
+	assert_int_equal(info.n_own, 1);
+	is_addr(&info.own[0], "fd00::5");
+
+	/* an address that is still being tested, and one that failed */
+	sh("sysctl -qw net.ipv6.conf.wan.dad_transmits=100; ip addr add 2001:db8::4/64 dev wan");
+	again = get("wan");
+	link_use_ipv6(&again);
+	assert_true(link_info_eq(&info, &again));
+}
+
+static void test_ipv6_and_many_of_ipv4(void **state)
+{
+	struct link_info info;
+
+	(void)state;
+	sh("sysctl -qw net.ipv6.conf.wan.disable_ipv6=0 net.ipv6.conf.wan.addr_gen_mode=1;"
+	   "ip link set wan up; ip link set wan-p up;"
+	   "for i in $(seq 1 7); do ip addr add 10.0.$i.1/24 dev wan;"
+	   " ip addr add 2001:db8::$i/64 dev wan nodad; done");
+	info = get("wan");
+	assert_int_equal(info.n_addr, 7);
+	link_use_ipv6(&info);
+	HAS_ADDRS(info, "10.0.1.1", "10.0.2.1", "10.0.3.1", "10.0.4.1", "2001:db8::1",
+		  "2001:db8::2", "2001:db8::3", "2001:db8::4");
+	assert_int_equal(info.n_own, 6); /* none of them is an inside host */
+}
+
+static void test_onlink6(void **state)
+{
+	struct net_list l = { 0 };
+
+	(void)state;
+	sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.wan.disable_ipv6=0;"
+	   "ip link add lan type veth peer name lan-p; ip link set lan-p up; sysctl -qw net.ipv6.conf.lan.disable_ipv6=0;"
+	   "ip link set lan up; ip link set wan up;"
+	   "ip addr add fd00:1::1/64 dev lan nodad; ip addr add 2001:db8::2/64 dev wan nodad;"
+	   "ip -6 route add fd00:9::/48 via fd00:1::7 dev lan");
+	assert_int_equal(link_onlink6((int)if_nametoindex("wan"), &l, &err), 0);
+	assert_true(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 1, [15] = 9 } }));
+	assert_false(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 9, [15] = 9 } }));
+	assert_false(net_list_contains(
+		&l, &(struct net_addr){ { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }));
+	net_list_free(&l);
+}
+
 static void test_point_to_point(void **state)
 {
 	static const uint8_t none[6];
@@ -351,6 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_veth),		T(test_absent),
 		T(test_addresses),	T(test_more_addresses_than_fit),
+		T(test_ipv6), T(test_ipv6_and_many_of_ipv4), T(test_onlink6),
 		T(test_point_to_point), T(test_info_eq),
 		T(test_events),		T(test_made_anew),
 		T(test_overrun),	T(test_big_buffer),

@@ -416,11 +416,86 @@ static void ports_of_live_bindings_are_kept_from_masquerade(void **state)
 	port_set_free(&bound[0]);
 }
 
+/* The longest match in the trie that the data plane asks, for 1 << slice. */
+static uint32_t trie(const struct plan_lpm *lpm, size_t n, const char *a)
+{
+	const struct plan_lpm *best = NULL;
+	struct net_addr key = addr(a);
+
+	for (size_t i = 0; i < n; i++) {
+		bool in = true;
+
+		for (unsigned bit = 0; bit < lpm[i].prefix.len; bit++)
+			in &= !((key.b[bit / 8] ^ lpm[i].prefix.addr.b[bit / 8]) & 0x80 >> bit % 8);
+		if (in && (!best || best->prefix.len < lpm[i].prefix.len))
+			best = &lpm[i];
+	}
+	return best ? best->slices : 0;
+}
+
+static void build6(struct fixture *f)
+{
+	struct err e;
+
+	plan_free(f->plan);
+	f->plan = NULL;
+	assert_int_equal(plan_build(&f->cif, &f->obs, &f->plan, &e), 0);
+}
+
+static void ipv6_has_sources_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct plan *p;
+
+	build6(f);
+	assert_false(f->plan->ipv6 || f->plan->nft.ipv6);
+	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:1::2"), 0);
+	assert_int_equal(f->plan->nft.slices[0].exclude_dest.n, 0);
+
+	/* unique local addresses alone; this host's own are not sources */
+	f->cif.ipv6 = true;
+	f->link.ipv6 = true;
+	f->link.addr[f->link.n_addr++] = addr("2001:db8::2");
+	f->link.own[f->link.n_own++] = addr("fd00:1::99");
+	build6(f);
+	p = f->plan;
+	assert_true(p->ipv6 && p->nft.ipv6);
+	assert_int_equal(p->nft.rest6, NFT_REST_OWN);
+	assert_int_equal(p->nft.n_external, 3);
+	assert_int_equal(p->hairpin.n_external, 2);
+	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 1);
+	assert_int_equal(trie(p->src, p->n_src, "fd00:1::2"), 1);
+	assert_int_equal(trie(p->src, p->n_src, "fd00:1::99"), 0);
+	assert_int_equal(trie(p->src, p->n_src, "2001:db8:1::2"), 0);
+	assert_int_equal(trie(p->src, p->n_src, "fe80::1"), 0);
+	assert_int_equal(trie(p->exdst, p->n_exdst, "ff02::1"), 1);
+	assert_int_equal(trie(p->exdst, p->n_exdst, "198.51.100.1"), 0);
+
+	/* all of IPv6 is not all of IPv4 */
+	add_prefix(&f->slice[0].internal, "::/0");
+	add_prefix(&f->slice[0].exclude_dest, "::/0");
+	build6(f);
+	p = f->plan;
+	assert_int_equal(trie(p->src, p->n_src, "2001:db8:1::2"), 1);
+	assert_int_equal(trie(p->src, p->n_src, "fe80::1"), 0);
+	assert_int_equal(trie(p->src, p->n_src, "::"), 0);
+	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 0);
+	assert_int_equal(trie(p->exdst, p->n_exdst, "2001:db8:1::2"), 1);
+	assert_int_equal(trie(p->exdst, p->n_exdst, "198.51.100.1"), 0);
+	/* and the other way round */
+	add_prefix(&f->slice[0].internal, LAN);
+	build6(f);
+	p = f->plan;
+	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 1);
+	assert_int_equal(trie(p->src, p->n_src, "192.168.2.2"), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(own_without_foreign_masquerade),
+		T(ipv6_has_sources_of_its_own),
 		T(container_subnet_stays_in_the_rest),
 		T(internal_names_the_container_subnet),
 		T(routers_own_masquerade_is_guarded_and_owns_nothing),
