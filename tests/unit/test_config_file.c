@@ -107,6 +107,8 @@ static const struct {
 	{ IF("rest = ~[ \"own\" ];"), "rest: takes one value", NULL },
 	{ IF("rest = ~{ };"), "not a group", NULL },
 	{ IF("rest = ~true;"), "rest: needs auto|own|guard|none in quotes", NULL },
+	{ IF("ipv6 = ~\"yes\";"), "ipv6: is true or false, without quotes", NULL },
+	{ IF("ipv6 = ~1;"), "ipv6: is true or false, without quotes", NULL },
 	{ IF("udp-timeout = ~119;"), "udp-timeout: 119 is too short", "RFC 4787 REQ-5" },
 	{ IF("udp-timeout = ~300.5;"), "udp-timeout: needs TIME in quotes", NULL },
 	{ IF("udp-timeout = ~99999999999999999999999999999999999999;"), HUGE_NUMBER, NULL },
@@ -184,10 +186,10 @@ static void test_values(void **state)
 		"interfaces = ( /* { */ { ifname = \"w\" \"an\"; // {\n"
 		"  hairpin-if = \"lan,lo\"; rest : \"none\"; inbound-mark = 0x1000;\n"
 		"  forward = ( \"udp:3478=192.168.1.9\", \"tcp:80=10.0.0.1:81\" ),\n"
-		"  udp-timeout = 120; tcp-open-timeout = \"3h\";\n"
+		"  udp-timeout = 120; tcp-open-timeout = \"3h\"; ipv6 = true;\n"
 		"  slices = ( { proto = \"udp\"; ports = \"20000-29999\"; mark = \"1/3\" },\n"
 		"             { proto = \"tcp\"; ports = ( \"30000-30999\", 31500 ); } ); },\n"
-		" { interface = \"wan2\" } )\n"
+		" { interface = \"wan2\"; ipv6 = false } )\n"
 		"log-level = \"warn\"";
 	struct err err = { "" };
 	struct conf *c = NULL;
@@ -208,6 +210,8 @@ static void test_values(void **state)
 	assert_int_equal(f->n_forwards, 2);
 	assert_int_equal(f->forwards[1].to_port, 81);
 	assert_int_equal(f->t_udp, 120);
+	assert_true(f->ipv6);
+	assert_false(f[1].ipv6);
 	assert_int_equal(f->t_icmp, 60);
 	assert_int_equal(f->t_tcp_open, 10800);
 	assert_int_equal(f->n_slices, 2);
