@@ -153,6 +153,20 @@ static void test_ipv6(void **state)
 	assert_int_equal(info.n_own, 1);
 	is_addr(&info.own[0], "fd00::5");
 
+	/* temporary: this host sends from it, and no binding may */
+	sh("sysctl -qw net.ipv6.conf.wan.accept_dad=0 net.ipv6.conf.wan.use_tempaddr=2;"
+	   "ip addr add 2001:db8:5::7/64 dev wan nodad mngtmpaddr valid_lft 9000 preferred_lft "
+	   "9000;"
+	   "for i in $(seq 100); do ip -6 addr show dev wan temporary -tentative | grep -q inet6 "
+	   "&& break;"
+	   " sleep 0.05; done");
+	again = get("wan");
+	link_use_ipv6(&again);
+	assert_int_equal(again.n_addr, info.n_addr + 1);
+	assert_int_equal(again.n_own, 2);
+	sh("ip addr del 2001:db8:5::7/64 dev wan; ip -6 addr flush dev wan temporary;"
+	   "sysctl -qw net.ipv6.conf.wan.use_tempaddr=0 net.ipv6.conf.wan.accept_dad=1");
+
 	/* an address that is still being tested, and one that failed */
 	sh("sysctl -qw net.ipv6.conf.wan.dad_transmits=100; ip addr add 2001:db8::4/64 dev wan");
 	again = get("wan");
@@ -183,15 +197,16 @@ static void test_onlink6(void **state)
 
 	(void)state;
 	sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.wan.disable_ipv6=0;"
-	   "ip link add lan type veth peer name lan-p; ip link set lan-p up; sysctl -qw net.ipv6.conf.lan.disable_ipv6=0;"
+	   "ip link add lan type veth peer name lan-p; ip link set lan-p up; sysctl -qw "
+	   "net.ipv6.conf.lan.disable_ipv6=0;"
 	   "ip link set lan up; ip link set wan up;"
 	   "ip addr add fd00:1::1/64 dev lan nodad; ip addr add 2001:db8::2/64 dev wan nodad;"
 	   "ip -6 route add fd00:9::/48 via fd00:1::7 dev lan");
 	assert_int_equal(link_onlink6((int)if_nametoindex("wan"), &l, &err), 0);
 	assert_true(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 1, [15] = 9 } }));
 	assert_false(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 9, [15] = 9 } }));
-	assert_false(net_list_contains(
-		&l, &(struct net_addr){ { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }));
+	assert_false(
+		net_list_contains(&l, &(struct net_addr){ { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }));
 	net_list_free(&l);
 }
 
@@ -426,13 +441,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-		T(test_veth),		T(test_absent),
-		T(test_addresses),	T(test_more_addresses_than_fit),
-		T(test_ipv6), T(test_ipv6_and_many_of_ipv4), T(test_onlink6),
-		T(test_point_to_point), T(test_info_eq),
-		T(test_events),		T(test_made_anew),
-		T(test_overrun),	T(test_big_buffer),
-		T(test_onlink),		T(test_onlink_of_nothing),
+		T(test_veth),
+		T(test_absent),
+		T(test_addresses),
+		T(test_more_addresses_than_fit),
+		T(test_ipv6),
+		T(test_ipv6_and_many_of_ipv4),
+		T(test_onlink6),
+		T(test_point_to_point),
+		T(test_info_eq),
+		T(test_events),
+		T(test_made_anew),
+		T(test_overrun),
+		T(test_big_buffer),
+		T(test_onlink),
+		T(test_onlink_of_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
