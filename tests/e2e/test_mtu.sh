@@ -20,7 +20,7 @@ transfer()
 {
 	local name=$1
 	shift
-	at h1 timeout 20 iperf3 -c $FAR -n 3M -J "$@" >"$T/json"
+	at h1 timeout $((20 * SLOW)) iperf3 -c $FAR -n 3M -J "$@" >"$T/json"
 	check_match "$name" "$(json "d.get('error') or d['end']['sum_received']['bytes'] >= 1000000" <"$T/json")" True
 }
 
