@@ -42,7 +42,7 @@ check_eq "a socket that was opened after the start answers" "$(send far 7102 $EX
 check "a host that uses its number is in the slice ($e)" in_slice "$e"
 check_not "but not on it" test "$(port_of "$e")" = 25004
 check_eq "a local TCP service inside the slice answers" \
-	"$(at far socat -T 2 - TCP:$EXT:25005 </dev/null)" router
+	"$(at far socat -t 5 -T 5 - TCP:$EXT:25005 </dev/null)" router
 e=$(tcp_seen h1 25005 $A1:7000)
 check "a host that uses its number is in the slice ($e)" in_slice "$e"
 check_not "but not on it" test "$(port_of "$e")" = 25005
