@@ -120,7 +120,8 @@ static void check_attached(struct instance *inst)
 	log_warn("%s: einat is off the interface: another program detached it, or the interface "
 		 "was made again; attaching",
 		 inst->cif->name);
-	if (instance_unclaim(inst, &err) || engine_attach(inst->engine, &err)) {
+	inst->detached = instance_unclaim(inst, &err) || engine_attach(inst->engine, &err);
+	if (inst->detached) {
 		log_error("%s: %s; masquerade serves new flows, trying again", inst->cif->name,
 			  err.text);
 		return; /* claims stay suspended; tried again at the next look */

@@ -85,7 +85,8 @@ bool instance_watermarks(struct instance *inst)
 	struct einat_cfg cfg;
 	bool changed = false;
 
-	if (inst->cif->refuse_when_full || dataplane_cfg(engine_dataplane(inst->engine), &cfg))
+	if (inst->detached || inst->cif->refuse_when_full ||
+	    dataplane_cfg(engine_dataplane(inst->engine), &cfg))
 		return false;
 	for (unsigned s = 0; s < inst->cif->n_slices && s < cfg.n_slices; s++)
 		for (unsigned p = 0; p < PROTO_COUNT; p++)
