@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How much of the verifier's patience each program takes. A kernel gives up after a million
+ * instructions walked; how many it walks depends on the kernel and on the compiler, and grows by
+ * leaps. So a quarter of that is where the programs are to be looked at, not the limit itself.
+ */
+#include "tests/bpf/harness.h"
+
+#define WALKED_MAX 250000
+#define LOG_STATS  4 /* BPF_LOG_STATS of the kernel: the sums alone */
+
+static void test_walked(void **state)
+{
+	struct einat_bpf *sk = einat_bpf__open();
+	struct bpf_program *prog;
+	static char log[8][1 << 16];
+	unsigned int most = 0;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(sk);
+	sk->rodata->n_planes = LAB_PLANES;
+	bpf_object__for_each_program (prog, sk->obj) {
+		assert_true(n < 8);
+		assert_int_equal(bpf_program__set_log_level(prog, LOG_STATS), 0);
+		assert_int_equal(bpf_program__set_log_buf(prog, log[n++], sizeof(log[0])), 0);
+	}
+	assert_int_equal(einat_bpf__load(sk), 0);
+	n = 0;
+	bpf_object__for_each_program (prog, sk->obj) {
+		const char *sum = strstr(log[n++], "processed ");
+		unsigned int walked;
+
+		assert_non_null(sum);
+		assert_int_equal(sscanf(sum, "processed %u insns", &walked), 1);
+		print_message("# %s: %u instructions walked\n", bpf_program__name(prog), walked);
+		most = walked > most ? walked : most;
+	}
+	einat_bpf__destroy(sk);
+	assert_in_range(most, 1, WALKED_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_walked) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
