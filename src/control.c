@@ -95,7 +95,8 @@ int control_accept(int listen_fd, char *request, int size)
 
 	if (fd < 0)
 		return -errno;
-	set_timeouts(fd, 50, 1000);
+	/* a busy machine may not run the client at once; only root's clients are waited for */
+	set_timeouts(fd, 500, 1000);
 	n = peer_of(fd).uid ? -1 : recv(fd, request, (size_t)size - 1, 0);
 	if (n <= 0) {
 		close(fd);
