@@ -10,14 +10,16 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 5
+#define EINAT_ABI 6
 /*
- * The oldest version whose bindings can be copied: ctl and cfg are laid out as now, slots as now
- * since EINAT_ABI_SLOTS, before it as struct einat_slot_2.
+ * The oldest version whose bindings can be copied: ctl is laid out as now, slots as now since
+ * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to t_tcp_syn, which begins
+ * what version 6 added.
  */
 #define EINAT_ABI_COPY	 1
 #define EINAT_ABI_SLOTS	 3
 #define EINAT_ABI_CLOSED 5 /* einat_slot.closed: another field before */
+#define EINAT_ABI_SYN	 6 /* einat_cfg.t_tcp_syn: that time was t_tcp_close before */
 
 /* Order is that of the PROTO_ bits of lib/net.h. For ICMP the query identifier is the port. */
 enum einat_proto {
@@ -66,6 +68,7 @@ enum einat_slot_state {
 #define SLOT_F_STATIC	(1u << 0) /* static binding: never expires */
 #define SLOT_F_TCP_OPEN (1u << 1) /* TCP: tcp_open > 0 was seen or sessions are untracked */
 #define SLOT_F_TCP_RST	(1u << 2) /* TCP: a session was put into RST grace (RFC 6146 TRANS) */
+#define SLOT_F_TCP_SYN	(1u << 3) /* TCP: a session was begun, and none is established since */
 
 struct einat_slot {
 	__u8 state; /* enum einat_slot_state; changed only under the slot's lock */
@@ -183,10 +186,12 @@ struct einat_cfg {
 	__u32 t_udp;
 	__u32 t_icmp;
 	__u32 t_tcp_open;
-	__u32 t_tcp_trans;
+	__u32 t_tcp_close; /* after the last session has ended; and what began without a SYN */
 	__u32 t_frag;
 	struct einat_ext ext[EINAT_MAX_EXT];
 	struct einat_cfg_slice slices[EINAT_MAX_SLICES];
+	__u32 t_tcp_syn; /* a session is opening, none is established */
+	__u32 pad;
 };
 
 /* Map "ctl" (array of 1, mmap-able). */
@@ -343,7 +348,7 @@ _Static_assert(sizeof(struct einat_frag) == 16, "abi");
 _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
 _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
-_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16, "abi");
+_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 8, "abi");
 _Static_assert(sizeof(struct einat_ctl) == 64, "abi");
 _Static_assert(sizeof(struct einat_sweep) == 52, "abi");
 _Static_assert(sizeof(struct einat_event) == 56, "abi");

@@ -137,24 +137,34 @@ __noinline int slot_revive(__u32 slot, __u32 seq, __u32 now)
 	return ret;
 }
 
-static __always_inline __u32 slot_timeout(const struct einat_cfg *c, __u32 proto, bool tcp_open)
+/*
+ * How long a binding lives after its last outbound packet. TCP without an established session: that
+ * of opening ones, or of closing ones (RFC 7857 section 2.1), or the longer one if there may be
+ * both.
+ */
+static __always_inline __u32 slot_timeout(const struct einat_slot *s, const struct einat_cfg *c,
+					  __u32 proto, bool tcp_open)
 {
 	if (proto == EINAT_PROTO_UDP)
 		return c->t_udp;
 	if (proto == EINAT_PROTO_ICMP)
 		return c->t_icmp;
-	return tcp_open ? c->t_tcp_open : c->t_tcp_trans;
+	if (tcp_open)
+		return c->t_tcp_open;
+	if (!(s->flags & SLOT_F_TCP_SYN))
+		return c->t_tcp_close;
+	return s->closed && c->t_tcp_close > c->t_tcp_syn ? c->t_tcp_close : c->t_tcp_syn;
 }
 
 /*
- * A binding whose last open session has ended: its transitory time begins then (RFC 7857 section
+ * A binding whose last open session has ended: its closing time begins then (RFC 7857 section
  * 2.2), since its last outbound packet may be hours ago. No end lengthens what it would have lived
  * without. The clock's low half is enough: after a day nothing else keeps such a binding.
  */
 static __always_inline bool slot_closing(const struct einat_slot *s, const struct einat_cfg *c,
 					 __u32 now)
 {
-	return s->closed && (__u16)(now - s->closed) <= c->t_tcp_trans &&
+	return s->closed && (__u16)(now - s->closed) <= c->t_tcp_close &&
 	       !clock_expired(now, s->last_out, c->t_tcp_open);
 }
 
@@ -167,7 +177,7 @@ static __always_inline bool slot_absent(const struct einat_slot *s, const struct
 	if (s->gen != gen)
 		return true;
 	return !(s->flags & SLOT_F_STATIC) &&
-	       clock_expired(now, s->last_out, slot_timeout(c, proto, open)) &&
+	       clock_expired(now, s->last_out, slot_timeout(s, c, proto, open)) &&
 	       (proto != EINAT_PROTO_TCP || open || !slot_closing(s, c, now));
 }
 

@@ -51,8 +51,8 @@ static __always_inline __u8 tcp_next(__u8 state, enum einat_dir dir, __u8 flags)
 	return state;
 }
 
-/* A session of the slot's use @b->seq has come: @open established ones, with @flags. */
-static __always_inline void tcp_account(const struct bind *b, int open, __u8 flags)
+/* A session of the slot's use @b->seq has come: an established one if @open; it sets @flags. */
+static __always_inline void tcp_account(const struct bind *b, bool open, __u8 flags)
 {
 	struct slot_ref r;
 
@@ -60,9 +60,11 @@ static __always_inline void tcp_account(const struct bind *b, int open, __u8 fla
 		return;
 	bpf_spin_lock(&r.lock->lock);
 	if (r.s->seq == b->seq && r.s->state == SLOT_LIVE) {
+		if (open)
+			r.s->flags &= ~SLOT_F_TCP_SYN;
 		r.s->flags |= flags;
-		if (r.s->tcp_open != 0xffff)
-			r.s->tcp_open += open;
+		if (open && r.s->tcp_open != 0xffff)
+			r.s->tcp_open++;
 	}
 	bpf_spin_unlock(&r.lock->lock);
 }
@@ -84,16 +86,19 @@ static __always_inline void tcp_session_new(const struct pkt *p, const struct bi
 		return;
 	count(err ? COUNT_SESSION_FULL : COUNT_SESSION_NEW);
 	if (err)
-		tcp_account(b, 0, SLOT_F_TCP_OPEN);
-	else if (open)
-		tcp_account(b, 1, 0);
+		tcp_account(b, false, SLOT_F_TCP_OPEN);
+	else
+		tcp_account(b, open, open ? 0 : SLOT_F_TCP_SYN);
 }
 
 /* The session leaves @old for @new; under the slot's lock. */
 static __always_inline void tcp_change(struct einat_slot *slot, __u8 old, __u8 new, __u32 now)
 {
-	if (tcp_state_open(new) && !tcp_state_open(old) && slot->tcp_open != 0xffff)
-		slot->tcp_open++;
+	if (tcp_state_open(new) && !tcp_state_open(old)) {
+		slot->flags &= ~SLOT_F_TCP_SYN;
+		if (slot->tcp_open != 0xffff)
+			slot->tcp_open++;
+	}
 	if (!tcp_state_open(new) && tcp_state_open(old) && slot->tcp_open && !--slot->tcp_open)
 		slot->closed = (__u16)now ?: 1;
 	if (new == TCP_S_TRANS)

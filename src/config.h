@@ -56,7 +56,8 @@ struct conf_if {
 	enum conf_attach attach;
 	bool guard_strict, refuse_when_full;
 	bool ipv6; /* NAT66 */
-	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_trans; /* seconds */
+	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_close; /* seconds */
+	uint32_t t_tcp_syn; /* 0: as t_tcp_close */
 };
 
 struct conf {

@@ -235,9 +235,15 @@ const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane)
 
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg)
 {
-	uint32_t key = dataplane_ctl(dp)->active & 1;
+	uint32_t key = dataplane_ctl(dp)->active & 1, abi = dataplane_ctl(dp)->abi;
+	struct einat_cfg cfg = { 0 }; /* the map of an earlier version fills its beginning */
 
-	return bpf_map_lookup_elem(dp->fd[DP_CFG], &key, ret_cfg) ? -errno : 0;
+	if (bpf_map_lookup_elem(dp->fd[DP_CFG], &key, &cfg))
+		return -errno;
+	if (abi && abi < EINAT_ABI_SYN)
+		cfg.t_tcp_syn = cfg.t_tcp_close;
+	*ret_cfg = cfg;
+	return 0;
 }
 
 uint32_t dataplane_now(const struct dataplane *dp)
@@ -250,19 +256,27 @@ uint32_t dataplane_now(const struct dataplane *dp)
 	return (uint32_t)ts.tv_sec;
 }
 
-/* As slot_closing() of bpf/slot.h: the transitory time counts from the end of the last session. */
+/* As slot_timeout() of bpf/slot.h, without an established session. */
+static uint32_t tcp_idle(const struct einat_slot *s, const struct einat_cfg *cfg)
+{
+	if (!(s->flags & SLOT_F_TCP_SYN))
+		return cfg->t_tcp_close;
+	return s->closed && cfg->t_tcp_close > cfg->t_tcp_syn ? cfg->t_tcp_close : cfg->t_tcp_syn;
+}
+
+/* As slot_closing() of bpf/slot.h: the closing time counts from the end of the last session. */
 static uint32_t tcp_timeout(const struct einat_slot *s, const struct einat_cfg *cfg, uint32_t now,
 			    uint32_t idle)
 {
 	uint16_t ended = (uint16_t)(now - s->closed); /* seconds ago */
-	uint32_t limit = cfg->t_tcp_trans;
+	uint32_t limit = tcp_idle(s, cfg), closing = cfg->t_tcp_close;
 
 	if (s->tcp_open || s->flags & SLOT_F_TCP_OPEN)
 		return cfg->t_tcp_open;
-	if (!s->closed || ended > limit || idle + limit - ended < limit)
+	if (!s->closed || ended > closing || idle + closing - ended < limit)
 		return limit;
-	limit += idle - ended;
-	return limit < cfg->t_tcp_open ? limit : cfg->t_tcp_open;
+	closing += idle - ended;
+	return closing < cfg->t_tcp_open ? closing : cfg->t_tcp_open;
 }
 
 static uint32_t slot_timeout(const struct einat_slot *s, unsigned proto,

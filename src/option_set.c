@@ -211,10 +211,16 @@ OPT_SETTER(set_tcp_open_timeout)
 	return parse_time(arg, 7440, "RFC 5382 REQ-5", &x->cif->t_tcp_open, err);
 }
 
+OPT_SETTER(set_tcp_syn_timeout)
+{
+	(void)o;
+	return parse_time(arg, 240, "RFC 5382 REQ-5", &x->cif->t_tcp_syn, err);
+}
+
 OPT_SETTER(set_tcp_close_timeout)
 {
 	(void)o;
-	return parse_time(arg, 240, "RFC 5382 REQ-5", &x->cif->t_tcp_trans, err);
+	return parse_time(arg, 240, "RFC 5382 REQ-5", &x->cif->t_tcp_close, err);
 }
 
 /* ADDR6, or [ADDR6]:PORT: splits @text, and gives where the port begins (NULL: nowhere). */

@@ -56,7 +56,9 @@ const struct opt options[] = {
 	  IF_R(0), set_icmp_timeout },
 	{ "tcp-open-timeout", 0, "TIME", "idle established TCP session; at least 7440s", "7440s",
 	  IF_R(0), set_tcp_open_timeout },
-	{ "tcp-close-timeout", 0, "TIME", "TCP session that is opening or closing; at least 240s",
+	{ "tcp-syn-timeout", 0, "TIME", "TCP session that is opening; at least 240s; without it, "
+	  "that of --tcp-close-timeout", NULL, IF_R(0), set_tcp_syn_timeout },
+	{ "tcp-close-timeout", 0, "TIME", "TCP session that is closing or was reset; at least 240s",
 	  "240s", IF_R(0), set_tcp_close_timeout },
 	{ "ipv6", 0, NULL, "translate IPv6 as well (NAT66); without --internal, of fc00::/7 alone",
 	  NULL, IF_R(0), set_ipv6 },

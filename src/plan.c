@@ -415,7 +415,8 @@ static void plan_settings(struct plan *p, const struct conf_if *c)
 	p->cfg.t_udp = c->t_udp;
 	p->cfg.t_icmp = c->t_icmp;
 	p->cfg.t_tcp_open = c->t_tcp_open;
-	p->cfg.t_tcp_trans = c->t_tcp_trans;
+	p->cfg.t_tcp_close = c->t_tcp_close;
+	p->cfg.t_tcp_syn = c->t_tcp_syn ? c->t_tcp_syn : c->t_tcp_close;
 	p->cfg.t_frag = 30; /* the kernel's own ipfrag_time */
 }
 

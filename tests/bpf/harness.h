@@ -32,7 +32,14 @@
 #define PORT_HI 29999
 #define T0	1000 /* the clock at the start of a case */
 
-enum { T_UDP = 300, T_ICMP = 60, T_TCP_OPEN = 7440, T_TCP_TRANS = 240, T_FRAG = 30 };
+enum {
+	T_UDP = 300,
+	T_ICMP = 60,
+	T_TCP_OPEN = 7440,
+	T_TCP_SYN = 270,
+	T_TCP_CLOSE = 240,
+	T_FRAG = 30
+};
 struct lab {
 	struct einat_bpf *sk;
 	struct einat_slot *slots;
@@ -192,7 +199,8 @@ static inline void lab_reset(struct lab *lab)
 		.t_udp = T_UDP,
 		.t_icmp = T_ICMP,
 		.t_tcp_open = T_TCP_OPEN,
-		.t_tcp_trans = T_TCP_TRANS,
+		.t_tcp_close = T_TCP_CLOSE,
+		.t_tcp_syn = T_TCP_SYN,
 		.t_frag = T_FRAG,
 		.ext = { { .addr = addr6(EXT), .gen = 1, .plane = { 0, 1, 2 } },
 			 { .addr = addr6(EXT2), .gen = 101, .plane = { 3, 4, 5 } } },

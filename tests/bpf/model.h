@@ -39,6 +39,7 @@ struct m_binding {
 	uint32_t gen;
 	uint16_t eport;
 	uint32_t last_out;
+	bool opening; /* TCP: a session has begun and none is established since */
 	uint32_t grace_end; /* TCP: it lives at least that long after its last session's end */
 	struct m_session s[M_SESSIONS];
 	unsigned n_s;
@@ -53,7 +54,7 @@ struct m_slice {
 
 struct model {
 	uint32_t now;
-	uint32_t t_udp, t_icmp, t_open, t_trans;
+	uint32_t t_udp, t_icmp, t_open, t_syn, t_close;
 	uint32_t ext_addr[M_EXT];
 	uint32_t ext_gen[M_EXT]; /* 0: not there */
 	unsigned n_slices;
@@ -70,6 +71,14 @@ static inline bool m_open(const struct m_binding *b)
 	return false;
 }
 
+/* RFC 7857 section 2.1: opening and closing apart; the longer one where both may be. */
+static inline uint32_t m_transitory(const struct model *m, const struct m_binding *b)
+{
+	if (!b->opening || (b->grace_end && m->t_close > m->t_syn))
+		return m->t_close;
+	return m->t_syn;
+}
+
 /* The last second of its life. */
 static inline uint32_t m_deadline(const struct model *m, const struct m_binding *b)
 {
@@ -81,7 +90,7 @@ static inline uint32_t m_deadline(const struct model *m, const struct m_binding 
 		return b->last_out + m->t_icmp;
 	if (m_open(b))
 		return b->last_out + m->t_open;
-	end = b->last_out + m->t_trans;
+	end = b->last_out + m_transitory(m, b);
 	return end > b->grace_end ? end : b->grace_end;
 }
 
@@ -243,10 +252,16 @@ static inline void m_tcp(struct model *m, struct m_binding *b, bool out, bool ma
 			.state = (flags & (F_SYN | F_ACK)) == F_SYN ? M_V6_INIT : M_ESTABLISHED,
 		};
 	}
+	if (s || !out || (flags & (F_FIN | F_RST)))
+		;
+	else if ((flags & (F_SYN | F_ACK)) == F_SYN)
+		b->opening = true;
+	if (m_open(b) && (!was_open || made))
+		b->opening = false;
 	if (!was_open || m_open(b))
 		return;
 	/* RFC 7857 section 2.2; but no end lengthens a binding's life */
-	end = m->now + m->t_trans;
+	end = m->now + m->t_close;
 	if (end > b->last_out + m->t_open)
 		end = b->last_out + m->t_open;
 	b->grace_end = end;

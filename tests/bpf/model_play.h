@@ -127,7 +127,8 @@ static void begin_episode(struct play *p)
 	m->t_udp = T_UDP;
 	m->t_icmp = T_ICMP;
 	m->t_open = T_TCP_OPEN;
-	m->t_trans = T_TCP_TRANS;
+	m->t_syn = T_TCP_SYN;
+	m->t_close = T_TCP_CLOSE;
 	m->ext_addr[0] = EXT;
 	m->ext_addr[1] = EXT2;
 	m->ext_gen[0] = ++p->last_gen;

@@ -101,9 +101,9 @@ static const struct test_case cases[] = {
 	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &bad_in), R(ICMP_UNKNOWN) } } },
 	{ "no refresh by errors",
 	  bound,
-	  { { CLOCK, .arg = T_TCP_TRANS },
+	  { { CLOCK, .arg = T_TCP_SYN },
 	    OUT_ERR(none_in, LAN_A),
-	    { CLOCK, .arg = T_TCP_TRANS + 1 },
+	    { CLOCK, .arg = T_TCP_SYN + 1 },
 	    { IN_, TCP(F_ACK, REMOTE, 80, EXT, 20101), R(NO_BINDING) } } },
 };
 

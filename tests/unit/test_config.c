@@ -167,6 +167,7 @@ static const struct {
 	{ "-i wan --icmp-timeout 59", "RFC 5508", "at least 60s" },
 	{ "-i wan --tcp-open-timeout 2h", "RFC 5382 REQ-5", "at least 7440s" },
 	{ "-i wan --tcp-close-timeout 239s", "RFC 5382 REQ-5", "at least 240s" },
+	{ "-i wan --tcp-syn-timeout 239s", "RFC 5382 REQ-5", "at least 240s" },
 	{ "-i wan --udp-timeout 5d", "is not a time", "s, m or h" },
 	{ "-i wan --udp-timeout s", "is not a time", NULL },
 	{ "-i wan --udp-timeout 721h", "too long", "720h" },
@@ -236,7 +237,7 @@ static void test_defaults(void **state)
 	assert_int_equal(f->t_udp, 300);
 	assert_int_equal(f->t_icmp, 60);
 	assert_int_equal(f->t_tcp_open, 7440);
-	assert_int_equal(f->t_tcp_trans, 240);
+	assert_int_equal(f->t_tcp_close, 240);
 	assert_int_equal(f->n_forwards + f->n_hairpin_ifs, 0);
 	assert_string_equal(c->pin_dir, "/sys/fs/bpf/einat");
 	assert_int_equal(c->log_level, LOG_INFO_);
@@ -279,7 +280,7 @@ static void test_run_values(void **state)
 		"-iwan --inbound-mark 4096 --forward udp:3478=192.168.1.9,tcp:80=10.0.0.2:8080 "
 		"--forward tcp:3478=192.168.1.9 --hairpin-if lan,lo --hairpin-if br-c --rest guard "
 		"--guard strict --when-full refuse --attach clsact --udp-timeout 2m "
-		"--icmp-timeout 90s --tcp-open-timeout 3h --tcp-close-timeout 240 --pin /p "
+		"--icmp-timeout 90s --tcp-open-timeout 3h --tcp-close-timeout 240 --tcp-syn-timeout 5m --pin /p "
 		"--log-level debug");
 	struct conf_if *f = c->ifs;
 
@@ -301,7 +302,8 @@ static void test_run_values(void **state)
 	assert_int_equal(f->t_udp, 120);
 	assert_int_equal(f->t_icmp, 90);
 	assert_int_equal(f->t_tcp_open, 10800);
-	assert_int_equal(f->t_tcp_trans, 240);
+	assert_int_equal(f->t_tcp_close, 240);
+	assert_int_equal(f->t_tcp_syn, 300);
 	assert_string_equal(c->pin_dir, "/p");
 	assert_int_equal(c->log_level, LOG_DEBUG_);
 	conf_free(c);

@@ -65,7 +65,7 @@ static int set_up(void **state)
 				   .t_udp = 300,
 				   .t_icmp = 60,
 				   .t_tcp_open = 7440,
-				   .t_tcp_trans = 240 };
+				   .t_tcp_close = 240 };
 	f->slice[0].protos = PROTO_UDP;
 	assert_int_equal(port_set_parse("20000-29999", &f->slice[0].ports), 0);
 	f->link = (struct link_info){ .name = "wan", .ifindex = 7, .up = true, .ether = true };
@@ -490,6 +490,19 @@ static void ipv6_has_sources_of_its_own(void **state)
 	assert_int_equal(trie(p->src, p->n_src, "192.168.2.2"), 0);
 }
 
+/* What --tcp-close-timeout said of opening sessions still holds where nothing else is said. */
+static void tcp_time_outs(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cif.t_tcp_close = 600;
+	assert_int_equal(build(f)->cfg.t_tcp_close, 600);
+	assert_int_equal(f->plan->cfg.t_tcp_syn, 600);
+	f->cif.t_tcp_syn = 250;
+	assert_int_equal(build(f)->cfg.t_tcp_syn, 250);
+	assert_int_equal(f->plan->cfg.t_tcp_close, 600);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -510,6 +523,7 @@ int main(void)
 		T(firewall_that_drops_is_warned_of),
 		T(drops_that_do_not_concern_the_slice_are_not_warned_of),
 		T(ports_of_live_bindings_are_kept_from_masquerade),
+		T(tcp_time_outs),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
