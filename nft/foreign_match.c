@@ -367,6 +367,9 @@ int region_match(const struct packets *p, struct region *r, const struct fw_matc
 	case FW_F_COUNT:
 	case FW_F_SPORT:
 	case FW_F_SADDRTYPE:
+	case FW_F_ICMPTYPE:
+	case FW_F_ICMPCODE:
+	case FW_F_PKTTYPE:
 		return NARROW_OTHER;
 	case FW_F_NFPROTO:
 		return certain(number_matches(m, NFPROTO_IPV4));

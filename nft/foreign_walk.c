@@ -137,6 +137,10 @@ static int apply_op(struct walk *w, const struct fw_rule *rule, const struct fw_
 	case FW_VERDICT:
 	case FW_SNAT:
 	case FW_DNAT:
+	case FW_REDIRECT:
+	case FW_TPROXY:
+	case FW_REJECT:
+	case FW_FWD:
 	case FW_NETMAP:
 		*ret_end = true;
 		ret = region_subtract(&f->rest, m, *narrowed);
@@ -144,11 +148,17 @@ static int apply_op(struct walk *w, const struct fw_rule *rule, const struct fw_
 			return ret;
 		if (op->kind == FW_VERDICT)
 			return apply_verdict(w, rule, op, &op->verdict, m, f);
+		if (op->kind == FW_REJECT || op->kind == FW_FWD)
+			return w->hit(w, HIT_DROP, rule, op, m);
 		if (op->kind == FW_NETMAP)
 			return apply_nat(w, post ? HIT_SNAT : HIT_DNAT, rule, op, m);
 		return apply_nat(w, op->kind == FW_SNAT ? HIT_SNAT : HIT_DNAT, rule, op, m);
 	case FW_SETMARK:
 		set_mark(m, &op->setmark);
+		return 0;
+	case FW_CTSET:
+	case FW_OFFLOAD:
+	case FW_DUP:
 		return 0;
 	case FW_NOTRACK:
 		w->notrack = true;

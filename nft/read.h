@@ -39,6 +39,9 @@ enum fw_field {
 	FW_F_CTDIR, /* 1 */
 	FW_F_SADDRTYPE, /* 4, RTN_ */
 	FW_F_DADDRTYPE,
+	FW_F_ICMPTYPE, /* 1, of ICMP or ICMPv6, whichever the packet is */
+	FW_F_ICMPCODE,
+	FW_F_PKTTYPE, /* 1, PACKET_ */
 	FW_F_COUNT,
 };
 
@@ -98,11 +101,22 @@ struct fw_lookup {
 
 struct fw_nat {
 	uint16_t port_lo, port_hi; /* new ports, host byte order; 0: none named */
+	bool port_any; /* a port is named, but which one is not known here (a map) */
+	bool random; /* the port is not kept even if it is free */
+	bool masquerade; /* the address is the output interface's */
+	bool same; /* to its own address: nothing changes, and no later NAT rule applies */
+	uint8_t family; /* NFPROTO_ of @addr_lo; 0: the new address is not known here */
+	uint8_t addr_lo[16], addr_hi[16]; /* network byte order */
 };
 
 /* mark = (mark & keep) ^ xor; bits of @unknown can be anything afterwards. */
 struct fw_setmark {
 	uint32_t keep, xor, unknown;
+};
+
+/* What a rule sets of the connection. */
+struct fw_ctset {
+	enum { FW_CT_MARK, FW_CT_ZONE, FW_CT_HELPER, FW_CT_TIMEOUT, FW_CT_OTHER } key;
 };
 
 enum fw_kind {
@@ -111,10 +125,17 @@ enum fw_kind {
 	FW_MAYBE, /* a match that was not understood */
 	FW_VERDICT,
 	FW_SNAT, /* snat, masquerade: final */
-	FW_DNAT, /* dnat, redirect, tproxy: final */
-	FW_NETMAP,
+	FW_DNAT, /* final */
+	FW_REDIRECT, /* to an address of this host: final */
+	FW_NETMAP, /* SNAT or DNAT, as the hook is */
+	FW_TPROXY, /* may drop, accept or let pass */
+	FW_REJECT, /* final */
 	FW_SETMARK,
+	FW_CTSET,
 	FW_NOTRACK,
+	FW_OFFLOAD, /* the rest of the flow passes by the rules */
+	FW_DUP,
+	FW_FWD, /* out of another interface: final */
 	FW_UNKNOWN, /* a statement that was not understood: may do anything */
 };
 
@@ -124,8 +145,9 @@ struct fw_op {
 		struct fw_match match;
 		struct fw_lookup lookup;
 		struct fw_verdict verdict;
-		struct fw_nat nat;
+		struct fw_nat nat; /* FW_SNAT, FW_DNAT, FW_REDIRECT, FW_NETMAP, FW_TPROXY */
 		struct fw_setmark setmark;
+		struct fw_ctset ctset;
 	};
 };
 
@@ -151,6 +173,7 @@ struct fw_table {
 	int family; /* NFPROTO_ */
 	bool legacy;
 	bool dormant; /* its chains are not hooked */
+	uint64_t handle; /* ascends in the order of creation, over all tables; 0: not known */
 	char *name;
 };
 
@@ -161,6 +184,7 @@ struct fw_chain {
 	int priority;
 	bool nat; /* type nat */
 	bool policy_drop;
+	uint64_t handle; /* ascends in the order of creation, in its table; 0: not known */
 	char **dev; /* ingress and egress */
 	size_t n_dev;
 	struct fw_rule *rules;
@@ -170,6 +194,7 @@ struct fw_chain {
 struct fw_elem {
 	uint8_t *lo, *hi; /* key_len bytes each, as in the kernel; one allocation */
 	bool catchall;
+	bool maybe; /* may have gone, or is under a condition of its own (a limit) */
 	struct fw_verdict verdict;
 };
 

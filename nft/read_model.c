@@ -12,6 +12,7 @@ static const uint8_t field_len[FW_F_COUNT] = {
 	[FW_F_SADDR6] = 16,  [FW_F_DADDR6] = 16,   [FW_F_L4PROTO] = 1,	 [FW_F_SPORT] = 2,
 	[FW_F_DPORT] = 2,    [FW_F_TCPFLAGS] = 1,  [FW_F_MARK] = 4,	 [FW_F_CTSTATE] = 4,
 	[FW_F_CTSTATUS] = 4, [FW_F_CTDIR] = 1,	   [FW_F_SADDRTYPE] = 4, [FW_F_DADDRTYPE] = 4,
+	[FW_F_ICMPTYPE] = 1, [FW_F_ICMPCODE] = 1,  [FW_F_PKTTYPE] = 1,
 };
 
 size_t fw_field_len(enum fw_field f)
