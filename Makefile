@@ -46,7 +46,7 @@ $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@
 
 # ---- the program ----------------------------------------------------------------------
-SRC := $(wildcard lib/*.c nft/*.c hairpin/*.c src/*.c)
+SRC := $(wildcard lib/*.c nft/*.c hairpin/*.c check/*.c src/*.c)
 OBJ := $(SRC:%.c=$(B)/%.o)
 LIBOBJ := $(filter-out $(B)/src/main.o,$(OBJ))
 LDLIBS += $(shell pkg-config --libs $(LIBS) 2>/dev/null)
@@ -63,8 +63,8 @@ $(B)/einat: $(OBJ)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-# ---- tests: tests/unit, tests/bpf and tests/nft hold C programs, test_*.c -------------------
-TEST_SRC := $(wildcard tests/unit/test_*.c tests/bpf/test_*.c tests/nft/test_*.c)
+# ---- tests: tests/unit, bpf, nft and check hold C programs, test_*.c -------------------------
+TEST_SRC := $(wildcard $(addprefix tests/,$(addsuffix /test_*.c,unit bpf nft check)))
 TEST_BIN := $(TEST_SRC:%.c=$(B)/%)
 
 $(B)/libeinat.a: $(LIBOBJ)

@@ -22,14 +22,20 @@ struct rtnl {
 
 int rtnl_open(struct rtnl **ret_rtnl, struct err *err)
 {
+	return rtnl_open_other(NETLINK_ROUTE, "routing", ret_rtnl, err);
+}
+
+int rtnl_open_other(int family, const char *what, struct rtnl **ret_rtnl, struct err *err)
+{
 	struct rtnl *r = calloc(1, sizeof(*r));
 	int on = 1, ret;
 
 	if (!r)
-		return err_sys(err, ENOMEM, "could not open a routing socket");
-	r->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+		return err_sys(err, ENOMEM, "could not open a %s socket", what);
+	r->nl = mnl_socket_open2(family, SOCK_CLOEXEC);
 	if (!r->nl || mnl_socket_bind(r->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
-		ret = err_sys(err, errno, "could not open a routing socket (NETLINK_ROUTE)");
+		ret = err_sys(err, errno, "could not open a %s socket (netlink family %d)", what,
+			      family);
 		rtnl_close(r);
 		return ret;
 	}
@@ -138,6 +144,8 @@ static int answer(struct rtnl *r, rtnl_cb cb, void *arg, bool *ret_intr)
 			}
 			if (cb && !ret) {
 				ret = cb(nlh, arg);
+				if (ret == -ECANCELED)
+					return ret;
 				if (ret)
 					fail(r, -ret, NULL);
 			}
@@ -164,19 +172,23 @@ int rtnl_talk(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg)
 	return request(r, nlh, NLM_F_ACK, cb, arg, &intr);
 }
 
-int rtnl_dump(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg)
+int rtnl_dump_once(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg)
 {
 	bool intr;
-	int ret;
+	int ret = cb(NULL, arg);
 
+	if (ret)
+		return fail(r, -ret, NULL);
+	ret = request(r, nlh, NLM_F_DUMP, cb, arg, &intr);
+	return !ret && intr ? fail(r, EINTR, NULL) : ret;
+}
+
+int rtnl_dump(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg)
+{
 	for (unsigned i = 0; i < DUMP_RETRIES; i++) {
-		ret = cb(NULL, arg);
-		if (ret)
-			return fail(r, -ret, NULL);
-		ret = request(r, nlh, NLM_F_DUMP, cb, arg, &intr);
-		if (ret == -EINTR)
-			continue;
-		if (ret || !intr)
+		int ret = rtnl_dump_once(r, nlh, cb, arg);
+
+		if (ret != -EINTR)
 			return ret;
 	}
 	return fail(r, EAGAIN, "it changes faster than it can be read");

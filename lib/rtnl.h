@@ -12,9 +12,12 @@ struct rtnl;
 
 /** rtnl_open() - a socket of this network namespace; release it with rtnl_close(). */
 int rtnl_open(struct rtnl **ret_rtnl, struct err *err);
+/** rtnl_open_other() - the same on another netlink family; @what names it in messages. */
+int rtnl_open_other(int family, const char *what, struct rtnl **ret_rtnl, struct err *err);
 void rtnl_close(struct rtnl *r);
 
-/* What a request returns: 0 or -errno; the first -errno ends the call, after the answer is drained.
+/* What a request returns: 0 or -errno; the first -errno ends the call, after the answer is drained;
+ * -ECANCELED ends it at once, and all that can be done with the socket then is to close it.
  */
 typedef int (*rtnl_cb)(const struct nlmsghdr *nlh, void *arg);
 
@@ -31,6 +34,9 @@ int rtnl_talk(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg);
  * message
  */
 int rtnl_dump(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg);
+
+/** rtnl_dump_once() - the same, but a disturbed dump ends with -EINTR. */
+int rtnl_dump_once(struct rtnl *r, struct nlmsghdr *nlh, rtnl_cb cb, void *arg);
 
 /** rtnl_reason() - why the last call failed: strerror, and the kernel's extended text if any. */
 const char *rtnl_reason(const struct rtnl *r);

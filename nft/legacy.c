@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The snapshot: iptables-legacy, from the kernel's own table blobs (IPv4). */
+/* The snapshot: iptables-legacy, from the kernel's own table blobs, IPv4 and IPv6. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 
 #include "read.h"
-
-#define BLOB_MAX   (256u << 20)
-#define READ_TRIES 20
 
 struct parse {
 	struct fw_snapshot *snap;
 	struct fw_table *table;
+	bool v6;
 	const uint8_t *blob;
 	size_t size;
 	/* start of every chain: a sorted list, offsets ascend */
@@ -53,15 +49,28 @@ static int priority_of(const char *table, enum fw_hook hook)
 	return strcmp(table, "security") ? 0 : 50;
 }
 
+/* A rule's entry: what both families have. Its matches begin at @head, all from its first byte. */
+struct entry {
+	size_t head, target, next;
+	bool is_goto;
+	union {
+		struct ipt_entry v4;
+		struct ip6t_entry v6;
+	};
+};
+
 /* Copies the entry at @off if it and its target lie inside the blob. */
-static bool entry_at(const struct parse *p, size_t off, struct ipt_entry *e)
+static bool entry_at(const struct parse *p, size_t off, struct entry *e)
 {
-	if (off > p->size || p->size - off < sizeof(*e))
+	e->head = p->v6 ? sizeof(e->v6) : sizeof(e->v4);
+	if (off > p->size || p->size - off < e->head)
 		return false;
-	memcpy(e, p->blob + off, sizeof(*e));
-	return e->next_offset <= p->size - off && e->target_offset >= sizeof(*e) &&
-	       e->target_offset <= e->next_offset &&
-	       e->next_offset - e->target_offset >= (int)sizeof(struct xt_entry_target);
+	memcpy(p->v6 ? (void *)&e->v6 : (void *)&e->v4, p->blob + off, e->head);
+	e->target = p->v6 ? e->v6.target_offset : e->v4.target_offset;
+	e->next = p->v6 ? e->v6.next_offset : e->v4.next_offset;
+	e->is_goto = p->v6 ? e->v6.ipv6.flags & IP6T_F_GOTO : e->v4.ip.flags & IPT_F_GOTO;
+	return e->next <= p->size - off && e->target >= e->head && e->target <= e->next &&
+	       e->next - e->target >= sizeof(struct xt_entry_target);
 }
 
 struct target {
@@ -71,15 +80,14 @@ struct target {
 	size_t len;
 };
 
-static bool target_of(const struct parse *p, size_t off, const struct ipt_entry *e,
-		      struct target *t)
+static bool target_of(const struct parse *p, size_t off, const struct entry *e, struct target *t)
 {
-	const uint8_t *at = p->blob + off + e->target_offset;
+	const uint8_t *at = p->blob + off + e->target;
 	struct xt_entry_target head;
 
 	memcpy(&head, at, sizeof(head));
 	if (head.u.user.target_size < sizeof(head) ||
-	    head.u.user.target_size > e->next_offset - e->target_offset ||
+	    head.u.user.target_size > e->next - e->target ||
 	    !memchr(head.u.user.name, 0, sizeof(head.u.user.name)))
 		return false;
 	memcpy(t->name, head.u.user.name, sizeof(head.u.user.name));
@@ -124,10 +132,10 @@ static struct fw_chain *head_at(const struct parse *p, size_t off)
 /* First pass: every chain and where it starts. */
 static int find_heads(struct parse *p, const struct ipt_getinfo *info)
 {
-	struct ipt_entry e;
+	struct entry e;
 	int ret = 0;
 
-	for (size_t off = 0; off < p->size && !ret; off += e.next_offset) {
+	for (size_t off = 0; off < p->size && !ret; off += e.next) {
 		struct target t;
 
 		if (!entry_at(p, off, &e) || !target_of(p, off, &e, &t))
@@ -135,10 +143,10 @@ static int find_heads(struct parse *p, const struct ipt_getinfo *info)
 		for (unsigned h = 0; h < NF_INET_NUMHOOKS && !ret; h++)
 			if ((info->valid_hooks & 1u << h) && info->hook_entry[h] == off)
 				ret = head_add(p, off, hooks[h].name, hooks[h].hook);
-		if (!ret && !strcmp(t.name, XT_ERROR_TARGET) && off + e.next_offset < p->size) {
+		if (!ret && !strcmp(t.name, XT_ERROR_TARGET) && off + e.next < p->size) {
 			if (!t.len || !memchr(t.data, 0, t.len))
 				return -EBADMSG;
-			ret = head_add(p, off + e.next_offset, (const char *)t.data, FW_HOOK_NONE);
+			ret = head_add(p, off + e.next, (const char *)t.data, FW_HOOK_NONE);
 		}
 	}
 	return ret;
@@ -192,21 +200,62 @@ static int lower_ip(struct fw_rule *r, const struct ipt_ip *ip)
 	return ret;
 }
 
-static int lower_matches(const struct parse *p, struct fw_rule *r, size_t off,
-			 const struct ipt_entry *e)
+static int lower_addr6(struct fw_rule *r, enum fw_field f, const struct in6_addr *addr,
+		       const struct in6_addr *mask, bool neg)
 {
-	size_t at = sizeof(*e);
+	static const struct in6_addr none;
+	struct fw_match *m;
+	uint8_t want[16];
+
+	if (!memcmp(mask, &none, sizeof(none)) && !neg)
+		return 0;
+	m = fw_match_add(r, f, neg);
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->mask, mask, sizeof(want));
+	for (size_t i = 0; i < sizeof(want); i++)
+		want[i] = addr->s6_addr[i] & mask->s6_addr[i];
+	return fw_match_range(m, want, want);
+}
+
+static int lower_ip6(struct fw_rule *r, const struct ip6t_ip6 *ip)
+{
+	int ret = lower_addr6(r, FW_F_SADDR6, &ip->src, &ip->smsk, ip->invflags & IP6T_INV_SRCIP);
+
+	if (!ret)
+		ret = lower_addr6(r, FW_F_DADDR6, &ip->dst, &ip->dmsk,
+				  ip->invflags & IP6T_INV_DSTIP);
+	if (!ret)
+		ret = lower_ifname(r, FW_F_IIFNAME, ip->iniface, ip->iniface_mask,
+				   ip->invflags & IP6T_INV_VIA_IN);
+	if (!ret)
+		ret = lower_ifname(r, FW_F_OIFNAME, ip->outiface, ip->outiface_mask,
+				   ip->invflags & IP6T_INV_VIA_OUT);
+	/* no ip6tables sets IP6T_F_TOS; 0 with IP6T_F_PROTO is an extension header */
+	if (!ret && (ip->flags & IP6T_F_TOS))
+		ret = fw_maybe(r);
+	if (!ret && (ip->flags & IP6T_F_PROTO))
+		ret = ip->proto ? fw_match_u32(r, FW_F_L4PROTO, ip->invflags & IP6T_INV_PROTO, 0xff,
+					       ip->proto, ip->proto)
+				: fw_maybe(r);
+	return ret;
+}
+
+static int lower_matches(const struct parse *p, struct fw_rule *r, size_t off,
+			 const struct entry *e)
+{
+	size_t at = e->head;
 	int ret = 0;
 
-	while (at < e->target_offset && !ret) {
+	while (at < e->target && !ret) {
 		const uint8_t *m = p->blob + off + at;
 		struct xt_entry_match head;
 
-		if (e->target_offset - at < sizeof(head))
+		if (e->target - at < sizeof(head))
 			return -EBADMSG;
 		memcpy(&head, m, sizeof(head));
 		if (head.u.user.match_size < sizeof(head) ||
-		    head.u.user.match_size > e->target_offset - at ||
+		    head.u.user.match_size > e->target - at ||
 		    !memchr(head.u.user.name, 0, sizeof(head.u.user.name)))
 			return -EBADMSG;
 		ret = xt_match(r, head.u.user.name, head.u.user.revision, m + sizeof(head),
@@ -243,21 +292,23 @@ static int lower_standard(const struct parse *p, struct fw_rule *r, const struct
 	return 0;
 }
 
-static int lower_entry(const struct parse *p, struct fw_chain *c, size_t off,
-		       const struct ipt_entry *e, const struct target *t)
+static int lower_entry(const struct parse *p, struct fw_chain *c, size_t off, const struct entry *e,
+		       const struct target *t)
 {
 	struct fw_rule *r = fw_rule_add(c, c->n_rules + 1);
 	int ret;
 
 	if (!r)
 		return -ENOMEM;
-	ret = lower_ip(r, &e->ip);
+	r->raw = p->blob + off;
+	r->raw_len = (uint32_t)e->next;
+	ret = p->v6 ? lower_ip6(r, &e->v6.ipv6) : lower_ip(r, &e->v4.ip);
 	if (!ret)
 		ret = lower_matches(p, r, off, e);
 	if (ret)
 		return ret;
 	if (!strcmp(t->name, XT_STANDARD_TARGET))
-		return lower_standard(p, r, t, e->ip.flags & IPT_F_GOTO, off + e->next_offset);
+		return lower_standard(p, r, t, e->is_goto, off + e->next);
 	return xt_target(r, t->name, t->rev, t->data, t->len);
 }
 
@@ -265,9 +316,9 @@ static int lower_entry(const struct parse *p, struct fw_chain *c, size_t off,
 static int lower_rules(struct parse *p, const struct ipt_getinfo *info)
 {
 	struct fw_chain *chain = NULL;
-	struct ipt_entry e;
+	struct entry e;
 
-	for (size_t off = 0; off < p->size; off += e.next_offset) {
+	for (size_t off = 0; off < p->size; off += e.next) {
 		struct fw_chain *start = head_at(p, off);
 		bool policy = false;
 		struct target t;
@@ -296,15 +347,15 @@ static int lower_rules(struct parse *p, const struct ipt_getinfo *info)
 	return 0;
 }
 
-int legacy_parse(struct fw_snapshot *s, const struct ipt_getinfo *info, const void *blob,
-		 size_t size)
+int legacy_parse(struct fw_snapshot *s, int family, const struct ipt_getinfo *info,
+		 const void *blob, size_t size)
 {
-	struct parse p = { .snap = s, .blob = blob, .size = size };
+	struct parse p = { .snap = s, .v6 = family == NFPROTO_IPV6, .blob = blob, .size = size };
 	int ret;
 
 	if (!memchr(info->name, 0, sizeof(info->name)))
 		return -EBADMSG;
-	p.table = fw_table_add(s, NFPROTO_IPV4, info->name);
+	p.table = fw_table_add(s, family, info->name);
 	if (!p.table)
 		return -ENOMEM;
 	p.table->legacy = true;
@@ -312,61 +363,5 @@ int legacy_parse(struct fw_snapshot *s, const struct ipt_getinfo *info, const vo
 	if (!ret)
 		ret = lower_rules(&p, info);
 	free(p.heads);
-	return ret;
-}
-
-/* -EAGAIN: the table changed between the two calls. */
-static int read_table(struct fw_snapshot *s, int fd, const char *name)
-{
-	struct ipt_getinfo info = { 0 };
-	struct ipt_get_entries *entries;
-	socklen_t len = sizeof(info);
-	int ret;
-
-	if (strlen(name) >= sizeof(info.name))
-		return -EBADMSG;
-	strcpy(info.name, name);
-	if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &len))
-		return -errno;
-	if (info.size > BLOB_MAX)
-		return -E2BIG;
-	len = (socklen_t)(sizeof(*entries) + info.size);
-	entries = calloc(1, len);
-	if (!entries)
-		return -ENOMEM;
-	strcpy(entries->name, name);
-	entries->size = info.size;
-	if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, entries, &len))
-		ret = -errno;
-	else
-		ret = legacy_parse(s, &info, entries->entrytable, info.size);
-	free(entries);
-	return ret;
-}
-
-int legacy_read(struct fw_snapshot *s, struct err *err)
-{
-	FILE *f = fopen("/proc/self/net/ip_tables_names", "re");
-	char name[XT_TABLE_MAXNAMELEN + 2];
-	int fd, ret = 0;
-
-	if (!f) /* no ip_tables in this kernel, or not loaded: no rules */
-		return errno == ENOENT
-			       ? 0
-			       : err_sys(err, errno, "cannot read /proc/net/ip_tables_names");
-	fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (fd < 0)
-		ret = err_sys(err, errno, "cannot open a raw socket to read iptables-legacy rules");
-	while (!ret && fgets(name, sizeof(name), f)) {
-		name[strcspn(name, "\n")] = '\0';
-		ret = -EAGAIN;
-		for (int i = 0; i < READ_TRIES && ret == -EAGAIN; i++)
-			ret = read_table(s, fd, name);
-		if (ret)
-			err_sys(err, -ret, "cannot read the iptables-legacy table %s", name);
-	}
-	if (fd >= 0)
-		close(fd);
-	fclose(f);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A snapshot of every packet filter rule of this network namespace: nf_tables of all families
- * (iptables-nft included) and IPv4 iptables-legacy, lowered to one small language.
+ * A snapshot of every packet filter rule of a network namespace: nf_tables of all families
+ * (iptables-nft included) and iptables-legacy of IPv4 and IPv6, lowered to one small language.
  *
  * A rule is a list of operations. Matches test one field against ranges; what could not be
  * understood is FW_MAYBE (a match) or FW_UNKNOWN (a statement), never silently left out.
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/capture.h"
 #include "lib/err.h"
 
 enum fw_field {
@@ -154,6 +155,11 @@ struct fw_op {
 struct fw_rule {
 	const struct fw_chain *chain;
 	uint64_t handle; /* nf_tables; or number in its chain, from 1 (iptables-legacy) */
+	/* as the kernel gave it: its netlink message, struct nlmsghdr first (nf_tables), or its
+	 * struct ipt_entry or ip6t_entry with matches and target (iptables-legacy) */
+	const void *raw;
+	uint32_t raw_len;
+	const char *comment; /* NULL: none; in @raw */
 	struct fw_op *ops;
 	size_t n_ops;
 };
@@ -173,6 +179,8 @@ struct fw_table {
 	int family; /* NFPROTO_ */
 	bool legacy;
 	bool dormant; /* its chains are not hooked */
+	bool owned; /* only the program that made it can change it */
+	unsigned index; /* in the snapshot: the kernel's order, iptables-legacy last */
 	uint64_t handle; /* ascends in the order of creation, over all tables; 0: not known */
 	char *name;
 };
@@ -184,6 +192,7 @@ struct fw_chain {
 	int priority;
 	bool nat; /* type nat */
 	bool policy_drop;
+	bool offload; /* hardware is to do its work (NFT_CHAIN_HW_OFFLOAD) */
 	uint64_t handle; /* ascends in the order of creation, in its table; 0: not known */
 	char **dev; /* ingress and egress */
 	size_t n_dev;
@@ -192,20 +201,45 @@ struct fw_chain {
 };
 
 struct fw_elem {
-	uint8_t *lo, *hi; /* key_len bytes each, as in the kernel; one allocation */
+	uint8_t *lo, *hi; /* key_len bytes each, as in the kernel; the snapshot's memory */
 	bool catchall;
 	bool maybe; /* may have gone, or is under a condition of its own (a limit) */
 	struct fw_verdict verdict;
+	uint8_t *data; /* a map's value, data_len bytes; NULL: none, or of another length */
 };
 
 struct fw_set {
 	const struct fw_table *table;
 	char *name;
 	uint32_t flags; /* NFT_SET_ */
-	uint32_t key_len;
+	uint32_t key_len, data_len; /* bytes; data_len: of maps that are not verdict maps */
+	uint32_t key_type, data_type; /* as nft has them (its datatype numbers); 0: not told */
+	uint64_t handle;
 	bool vmap;
 	struct fw_elem *elems;
 	size_t n_elems;
+	const void *raw; /* its netlink message; NULL: made by hand */
+	uint32_t raw_len;
+};
+
+/* A stateful object: named counter, quota, limit, ct helper, ct timeout, synproxy, secmark. */
+struct fw_object {
+	const struct fw_table *table;
+	char *name;
+	uint32_t type; /* NFT_OBJECT_ */
+	uint64_t handle;
+	const void *raw; /* its netlink message */
+	uint32_t raw_len;
+};
+
+struct fw_flowtable {
+	const struct fw_table *table;
+	char *name;
+	uint64_t handle;
+	int priority;
+	bool offload; /* to hardware */
+	char **dev;
+	size_t n_dev;
 };
 
 struct fw_link {
@@ -216,21 +250,38 @@ struct fw_link {
 struct fw_snapshot {
 	struct fw_table **tables;
 	size_t n_tables;
-	struct fw_chain **chains; /* sorted by table and name once all are read */
+	struct fw_chain **chains; /* sorted by table (its index) and name once all are read */
 	size_t n_chains;
-	struct fw_set **sets;
+	struct fw_set **sets; /* sorted likewise */
 	size_t n_sets;
+	struct fw_object *objects;
+	size_t n_objects;
+	struct fw_flowtable *flowtables;
+	size_t n_flowtables;
 	struct fw_link *links;
 	size_t n_links;
+	struct fw_chunk *chunks; /* memory that is freed with the snapshot */
+	struct capture *own; /* what the rules' @raw point into, if it is freed with the snapshot */
 };
 
 /**
- * fw_snapshot_read() - read all rules of the current network namespace.
+ * fw_capture() - add records of all rules of the current network namespace, and its links.
  * Needs CAP_NET_ADMIN. The nf_tables part is one generation: it is read again (a bounded
- * number of times) when the rule set changed meanwhile. iptables-legacy is only asked for
- * tables that /proc/net/ip_tables_names lists, so that no kernel module is loaded.
+ * number of times, at most 0.6 s of waiting) when the rule set changed meanwhile.
+ * iptables-legacy is only asked for tables that /proc/net/ip_tables_names and ip6_tables_names
+ * list, so that no kernel module of theirs is loaded.
  * Returns 0, -EPERM, -EAGAIN (rules change all the time), -ENOMEM or another -errno.
  */
+int fw_capture(struct capture *c, struct err *err);
+
+/**
+ * fw_snapshot_parse() - from records to a snapshot; asks nobody, and takes the records for hostile
+ * bytes. @c must outlive the snapshot, which points into it.
+ * Returns 0, -ENOMEM, or -EBADMSG with @err if a record is missing or damaged.
+ */
+int fw_snapshot_parse(const struct capture *c, struct fw_snapshot **ret_snap, struct err *err);
+
+/** fw_snapshot_read() - both, for this network namespace, now. */
 int fw_snapshot_read(struct fw_snapshot **ret_snap, struct err *err);
 void fw_snapshot_free(struct fw_snapshot *s);
 
@@ -254,7 +305,11 @@ int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, ui
 		 uint32_t hi);
 int fw_maybe(struct fw_rule *r);
 struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name);
+/** fw_chains_sort(), fw_sets_sort() - so that the look-ups by name find what was added. */
 void fw_chains_sort(struct fw_snapshot *s);
+void fw_sets_sort(struct fw_snapshot *s);
+/** fw_alloc() - zeroed memory that is freed with the snapshot; NULL: none left. */
+void *fw_alloc(struct fw_snapshot *s, size_t len);
 struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_table *t,
 			       const char *name);
 struct fw_set *fw_set_find(const struct fw_snapshot *s, const struct fw_table *t, const char *name);
@@ -267,7 +322,7 @@ int fw_lower_rule(const struct fw_snapshot *s, struct fw_rule *r, const struct n
 void fw_verdict_parse(const struct fw_snapshot *s, const struct fw_table *t,
 		      const struct nlattr *attr, struct fw_verdict *ret_verdict);
 int fw_set_parse(struct fw_snapshot *s, const struct nlmsghdr *nlh);
-int fw_elems_parse(const struct fw_snapshot *s, struct fw_set *set, const struct nlmsghdr *nlh);
+int fw_elems_parse(struct fw_snapshot *s, struct fw_set *set, const struct nlmsghdr *nlh);
 int fw_set_finish(struct fw_set *set); /* pair the starts and ends of intervals */
 
 /**
@@ -279,13 +334,12 @@ int xt_match(struct fw_rule *r, const char *name, unsigned rev, const void *info
 int xt_target(struct fw_rule *r, const char *name, unsigned rev, const void *info, size_t len);
 
 struct ipt_getinfo;
-/** legacy_read() - add the tables of iptables-legacy to @s. */
-int legacy_read(struct fw_snapshot *s, struct err *err);
 /**
- * legacy_parse() - one table from the @size bytes of IPT_SO_GET_ENTRIES.
+ * legacy_parse() - one table of @family (NFPROTO_IPV4, NFPROTO_IPV6) from the @size bytes of
+ * IPT_SO_GET_ENTRIES or IP6T_SO_GET_ENTRIES; the rules point into @blob.
  * Returns 0, -ENOMEM, or -EBADMSG if lengths or offsets do not fit.
  */
-int legacy_parse(struct fw_snapshot *s, const struct ipt_getinfo *info, const void *blob,
-		 size_t size);
+int legacy_parse(struct fw_snapshot *s, int family, const struct ipt_getinfo *info,
+		 const void *blob, size_t size);
 
 #endif

@@ -20,6 +20,8 @@ struct attr_table {
 int attr_validate(const struct nlattr *attr, void *data);
 /** attr_be32() - value of a __be32 attribute in host order, @absent if there is none. */
 uint32_t attr_be32(const struct nlattr *a, uint32_t absent);
+/** attr_be64() - the same for __be64; 0 if there is none. */
+uint64_t attr_be64(const struct nlattr *a);
 /** attr_str() - a terminated string, or NULL. */
 const char *attr_str(const struct nlattr *a);
 

@@ -42,6 +42,7 @@ struct fw_table *fw_table_add(struct fw_snapshot *s, int family, const char *nam
 	if (!t)
 		return NULL;
 	t->family = family;
+	t->index = (unsigned)s->n_tables;
 	t->name = strdup(name);
 	if (!t->name || fw_grow(&s->tables, s->n_tables, sizeof(*s->tables))) {
 		free(t->name);
@@ -151,24 +152,38 @@ struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const ch
 	return NULL;
 }
 
-static int chain_cmp(const struct fw_table *t, const char *name, const struct fw_chain *c)
+static int place_cmp(const struct fw_table *t, const char *name, const struct fw_table *u,
+		     const char *other)
 {
-	if (t != c->table)
-		return (uintptr_t)t < (uintptr_t)c->table ? -1 : 1;
-	return strcmp(name, c->name);
+	if (t != u)
+		return t->index < u->index ? -1 : 1;
+	return strcmp(name, other);
 }
 
 static int chain_order(const void *a, const void *b)
 {
 	const struct fw_chain *const *x = a, *const *y = b;
 
-	return chain_cmp((*x)->table, (*x)->name, *y);
+	return place_cmp((*x)->table, (*x)->name, (*y)->table, (*y)->name);
+}
+
+static int set_order(const void *a, const void *b)
+{
+	const struct fw_set *const *x = a, *const *y = b;
+
+	return place_cmp((*x)->table, (*x)->name, (*y)->table, (*y)->name);
 }
 
 void fw_chains_sort(struct fw_snapshot *s)
 {
 	if (s->n_chains)
 		qsort(s->chains, s->n_chains, sizeof(*s->chains), chain_order);
+}
+
+void fw_sets_sort(struct fw_snapshot *s)
+{
+	if (s->n_sets)
+		qsort(s->sets, s->n_sets, sizeof(*s->sets), set_order);
 }
 
 struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_table *t,
@@ -178,11 +193,12 @@ struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_tabl
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int c = chain_cmp(t, name, s->chains[mid]);
+		struct fw_chain *c = s->chains[mid];
+		int cmp = place_cmp(t, name, c->table, c->name);
 
-		if (!c)
-			return s->chains[mid];
-		if (c < 0)
+		if (!cmp)
+			return c;
+		if (cmp < 0)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -192,10 +208,56 @@ struct fw_chain *fw_chain_find(const struct fw_snapshot *s, const struct fw_tabl
 
 struct fw_set *fw_set_find(const struct fw_snapshot *s, const struct fw_table *t, const char *name)
 {
-	for (size_t i = 0; i < s->n_sets; i++)
-		if (s->sets[i]->table == t && !strcmp(s->sets[i]->name, name))
-			return s->sets[i];
+	size_t lo = 0, hi = s->n_sets;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		struct fw_set *set = s->sets[mid];
+		int cmp = place_cmp(t, name, set->table, set->name);
+
+		if (!cmp)
+			return set;
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
 	return NULL;
+}
+
+#define CHUNK_MIN 65536
+
+/* Chunks hold many small pieces: a set's keys are too many for a malloc() each. */
+struct fw_chunk {
+	struct fw_chunk *next;
+	size_t used, size;
+	uint8_t data[] __attribute__((aligned(16)));
+};
+
+void *fw_alloc(struct fw_snapshot *s, size_t len)
+{
+	struct fw_chunk *k = s->chunks;
+	size_t size = len > CHUNK_MIN ? len : CHUNK_MIN;
+
+	len = (len + 7) & ~(size_t)7;
+	if (!k || k->size - k->used < len) {
+		size = (size + 7) & ~(size_t)7;
+		k = calloc(1, sizeof(*k) + size);
+		if (!k)
+			return NULL;
+		k->next = s->chunks;
+		k->size = size;
+		s->chunks = k;
+	}
+	k->used += len;
+	return k->data + k->used - len;
+}
+
+static void names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
 }
 
 static void chain_free(struct fw_chain *c)
@@ -206,9 +268,7 @@ static void chain_free(struct fw_chain *c)
 				free(c->rules[i].ops[j].match.r);
 		free(c->rules[i].ops);
 	}
-	for (size_t i = 0; i < c->n_dev; i++)
-		free(c->dev[i]);
-	free(c->dev);
+	names_free(c->dev, c->n_dev);
 	free(c->rules);
 	free(c->name);
 	free(c);
@@ -216,8 +276,6 @@ static void chain_free(struct fw_chain *c)
 
 static void set_free(struct fw_set *set)
 {
-	for (size_t i = 0; i < set->n_elems; i++)
-		free(set->elems[i].lo);
 	free(set->elems);
 	free(set->name);
 	free(set);
@@ -231,13 +289,28 @@ void fw_snapshot_free(struct fw_snapshot *s)
 		chain_free(s->chains[i]);
 	for (size_t i = 0; i < s->n_sets; i++)
 		set_free(s->sets[i]);
+	for (size_t i = 0; i < s->n_objects; i++)
+		free(s->objects[i].name);
+	for (size_t i = 0; i < s->n_flowtables; i++) {
+		free(s->flowtables[i].name);
+		names_free(s->flowtables[i].dev, s->flowtables[i].n_dev);
+	}
 	for (size_t i = 0; i < s->n_tables; i++) {
 		free(s->tables[i]->name);
 		free(s->tables[i]);
 	}
+	while (s->chunks) {
+		struct fw_chunk *next = s->chunks->next;
+
+		free(s->chunks);
+		s->chunks = next;
+	}
 	free(s->chains);
 	free(s->sets);
+	free(s->objects);
+	free(s->flowtables);
 	free(s->tables);
 	free(s->links);
+	capture_free(s->own);
 	free(s);
 }

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The snapshot: nf_tables by netlink dumps, then iptables-legacy, then the links' names. */
+/* The snapshot from its records: nf_tables, then iptables-legacy, then the links' names. */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/rtnetlink.h>
 
+#include "capture_priv.h"
 #include "read.h"
 #include "read_attr.h"
 
-#define READ_TRIES 3
+#define UDATA_RULE_COMMENT 0 /* libnftnl's NFTNL_UDATA_RULE_COMMENT */
 
 struct reader {
-	struct mnl_socket *nl;
 	struct fw_snapshot *snap;
-	struct fw_set *set; /* whose elements are being dumped */
-	uint32_t seq;
-	int err; /* of a callback, positive */
+	struct fw_table *table; /* of the last message: most belong to the same */
+	struct fw_set *set; /* of the last elements */
 };
 
 int attr_validate(const struct nlattr *attr, void *data)
@@ -42,6 +41,16 @@ uint32_t attr_be32(const struct nlattr *a, uint32_t absent)
 	return ntohl(v);
 }
 
+uint64_t attr_be64(const struct nlattr *a)
+{
+	uint64_t v;
+
+	if (!a || mnl_attr_get_payload_len(a) < sizeof(v))
+		return 0;
+	memcpy(&v, mnl_attr_get_payload(a), sizeof(v));
+	return be64toh(v);
+}
+
 const char *attr_str(const struct nlattr *a)
 {
 	if (!a || !memchr(mnl_attr_get_payload(a), 0, mnl_attr_get_payload_len(a)))
@@ -49,33 +58,38 @@ const char *attr_str(const struct nlattr *a)
 	return mnl_attr_get_payload(a);
 }
 
-static int family_of(const struct nlmsghdr *nlh)
+/* The table that an attribute names in a message's family; NULL: none. */
+static struct fw_table *table_of(struct reader *r, const struct nlmsghdr *nlh,
+				 const struct nlattr *attr)
 {
 	const struct nfgenmsg *g = mnl_nlmsg_get_payload(nlh);
+	const char *name = attr_str(attr);
 
-	return g->nfgen_family;
+	if (!name)
+		return NULL;
+	if (!r->table || r->table->family != g->nfgen_family || strcmp(r->table->name, name))
+		r->table = fw_table_find(r->snap, g->nfgen_family, name);
+	return r->table;
 }
 
-static int fail(struct reader *r, int errnum)
+static int on_table(struct reader *r, const struct nlmsghdr *nlh)
 {
-	r->err = errnum;
-	return MNL_CB_ERROR;
-}
-
-static int table_cb(const struct nlmsghdr *nlh, void *data)
-{
-	struct reader *r = data;
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(nlh);
 	ATTRS(tb, NFTA_TABLE_MAX);
 	struct fw_table *t;
+	uint32_t flags;
 
 	attrs_parse_msg(nlh, &tb);
 	if (!attr_str(tb.tb[NFTA_TABLE_NAME]))
-		return MNL_CB_OK;
-	t = fw_table_add(r->snap, family_of(nlh), attr_str(tb.tb[NFTA_TABLE_NAME]));
+		return 0;
+	t = fw_table_add(r->snap, g->nfgen_family, attr_str(tb.tb[NFTA_TABLE_NAME]));
 	if (!t)
-		return fail(r, ENOMEM);
-	t->dormant = attr_be32(tb.tb[NFTA_TABLE_FLAGS], 0) & NFT_TABLE_F_DORMANT;
-	return MNL_CB_OK;
+		return -ENOMEM;
+	flags = attr_be32(tb.tb[NFTA_TABLE_FLAGS], 0);
+	t->dormant = flags & NFT_TABLE_F_DORMANT;
+	t->owned = flags & NFT_TABLE_F_OWNER;
+	t->handle = attr_be64(tb.tb[NFTA_TABLE_HANDLE]);
+	return 0;
 }
 
 /* Hook numbers mean different hooks in different families. */
@@ -91,284 +105,296 @@ static enum fw_hook hook_of(int family, uint32_t num)
 	return inet[num];
 }
 
-static int dev_add(struct fw_chain *c, const char *name)
+static int dev_add(char ***dev, size_t *n, const char *name)
 {
 	if (!name)
 		return 0;
-	if (fw_grow(&c->dev, c->n_dev, sizeof(*c->dev)))
+	if (fw_grow(dev, *n, sizeof(**dev)))
 		return -ENOMEM;
-	c->dev[c->n_dev] = strdup(name);
-	return c->dev[c->n_dev] ? (c->n_dev++, 0) : -ENOMEM;
+	(*dev)[*n] = strdup(name);
+	return (*dev)[*n] ? (++*n, 0) : -ENOMEM;
+}
+
+static int devs_add(char ***dev, size_t *n, const struct nlattr *list)
+{
+	const struct nlattr *attr;
+	int ret = 0;
+
+	if (list)
+		mnl_attr_for_each_nested (attr, list)
+			if (!ret)
+				ret = dev_add(dev, n, attr_str(attr));
+	return ret;
 }
 
 static int chain_hook(struct fw_chain *c, const struct nlattr *hook)
 {
 	ATTRS(tb, NFTA_HOOK_MAX);
-	const struct nlattr *dev;
 	int ret;
 
 	attrs_parse(hook, &tb);
 	c->hook = hook_of(c->table->family, attr_be32(tb.tb[NFTA_HOOK_HOOKNUM], ~0u));
 	c->priority = (int)attr_be32(tb.tb[NFTA_HOOK_PRIORITY], 0);
-	ret = dev_add(c, attr_str(tb.tb[NFTA_HOOK_DEV]));
-	if (ret || !tb.tb[NFTA_HOOK_DEVS])
-		return ret;
-	mnl_attr_for_each_nested (dev, tb.tb[NFTA_HOOK_DEVS]) {
-		ret = dev_add(c, attr_str(dev));
-		if (ret)
-			return ret;
-	}
+	ret = dev_add(&c->dev, &c->n_dev, attr_str(tb.tb[NFTA_HOOK_DEV]));
+	return ret ? ret : devs_add(&c->dev, &c->n_dev, tb.tb[NFTA_HOOK_DEVS]);
+}
+
+static int on_chain(struct reader *r, const struct nlmsghdr *nlh)
+{
+	ATTRS(tb, NFTA_CHAIN_MAX);
+	const char *name, *type;
+	const struct fw_table *t;
+	struct fw_chain *c;
+
+	attrs_parse_msg(nlh, &tb);
+	t = table_of(r, nlh, tb.tb[NFTA_CHAIN_TABLE]);
+	name = attr_str(tb.tb[NFTA_CHAIN_NAME]);
+	type = attr_str(tb.tb[NFTA_CHAIN_TYPE]);
+	if (!t || !name)
+		return 0;
+	c = fw_chain_add(r->snap, t, name);
+	if (!c)
+		return -ENOMEM;
+	c->handle = attr_be64(tb.tb[NFTA_CHAIN_HANDLE]);
+	if (!tb.tb[NFTA_CHAIN_HOOK])
+		return 0;
+	c->nat = type && !strcmp(type, "nat");
+	c->policy_drop = attr_be32(tb.tb[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
+	c->offload = attr_be32(tb.tb[NFTA_CHAIN_FLAGS], 0) & NFT_CHAIN_HW_OFFLOAD;
+	return chain_hook(c, tb.tb[NFTA_CHAIN_HOOK]);
+}
+
+static int on_set(struct reader *r, const struct nlmsghdr *nlh)
+{
+	return fw_set_parse(r->snap, nlh);
+}
+
+static int on_elements(struct reader *r, const struct nlmsghdr *nlh)
+{
+	ATTRS(tb, NFTA_SET_ELEM_LIST_MAX);
+	const struct fw_table *t;
+	const char *name;
+
+	attrs_parse_msg(nlh, &tb);
+	t = table_of(r, nlh, tb.tb[NFTA_SET_ELEM_LIST_TABLE]);
+	name = attr_str(tb.tb[NFTA_SET_ELEM_LIST_SET]);
+	if (!t || !name)
+		return 0;
+	if (!r->set || r->set->table != t || strcmp(r->set->name, name))
+		r->set = fw_set_find(r->snap, t, name);
+	return r->set ? fw_elems_parse(r->snap, r->set, nlh) : 0;
+}
+
+static int on_object(struct reader *r, const struct nlmsghdr *nlh)
+{
+	ATTRS(tb, NFTA_OBJ_MAX);
+	struct fw_object o = { .raw = nlh, .raw_len = nlh->nlmsg_len };
+	struct fw_snapshot *s = r->snap;
+
+	attrs_parse_msg(nlh, &tb);
+	o.table = table_of(r, nlh, tb.tb[NFTA_OBJ_TABLE]);
+	if (!o.table || !attr_str(tb.tb[NFTA_OBJ_NAME]))
+		return 0;
+	o.type = attr_be32(tb.tb[NFTA_OBJ_TYPE], NFT_OBJECT_UNSPEC);
+	o.handle = attr_be64(tb.tb[NFTA_OBJ_HANDLE]);
+	if (fw_grow(&s->objects, s->n_objects, sizeof(*s->objects)))
+		return -ENOMEM;
+	o.name = strdup(attr_str(tb.tb[NFTA_OBJ_NAME]));
+	if (!o.name)
+		return -ENOMEM;
+	s->objects[s->n_objects++] = o;
 	return 0;
 }
 
-static int chain_cb(const struct nlmsghdr *nlh, void *data)
+static int on_flowtable(struct reader *r, const struct nlmsghdr *nlh)
 {
-	struct reader *r = data;
-	ATTRS(tb, NFTA_CHAIN_MAX);
-	const char *table, *name, *type;
+	ATTRS(tb, NFTA_FLOWTABLE_MAX);
+	ATTRS(hook, NFTA_FLOWTABLE_HOOK_MAX);
+	struct fw_snapshot *s = r->snap;
+	struct fw_flowtable *f;
 	const struct fw_table *t;
-	struct fw_chain *c;
 
 	attrs_parse_msg(nlh, &tb);
-	table = attr_str(tb.tb[NFTA_CHAIN_TABLE]);
-	name = attr_str(tb.tb[NFTA_CHAIN_NAME]);
-	type = attr_str(tb.tb[NFTA_CHAIN_TYPE]);
-	t = table ? fw_table_find(r->snap, family_of(nlh), table) : NULL;
-	if (!t || !name)
-		return MNL_CB_OK;
-	c = fw_chain_add(r->snap, t, name);
-	if (!c)
-		return fail(r, ENOMEM);
-	if (!tb.tb[NFTA_CHAIN_HOOK])
-		return MNL_CB_OK;
-	c->nat = type && !strcmp(type, "nat");
-	c->policy_drop = attr_be32(tb.tb[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
-	return chain_hook(c, tb.tb[NFTA_CHAIN_HOOK]) ? fail(r, ENOMEM) : MNL_CB_OK;
+	t = table_of(r, nlh, tb.tb[NFTA_FLOWTABLE_TABLE]);
+	if (!t || !attr_str(tb.tb[NFTA_FLOWTABLE_NAME]))
+		return 0;
+	if (fw_grow(&s->flowtables, s->n_flowtables, sizeof(*f)))
+		return -ENOMEM;
+	f = &s->flowtables[s->n_flowtables];
+	*f = (struct fw_flowtable){ .table = t,
+				    .name = strdup(attr_str(tb.tb[NFTA_FLOWTABLE_NAME])),
+				    .handle = attr_be64(tb.tb[NFTA_FLOWTABLE_HANDLE]) };
+	if (!f->name)
+		return -ENOMEM;
+	s->n_flowtables++;
+	f->offload = attr_be32(tb.tb[NFTA_FLOWTABLE_FLAGS], 0) & NFT_FLOWTABLE_HW_OFFLOAD;
+	attrs_parse(tb.tb[NFTA_FLOWTABLE_HOOK], &hook);
+	f->priority = (int)attr_be32(hook.tb[NFTA_FLOWTABLE_HOOK_PRIORITY], 0);
+	return devs_add(&f->dev, &f->n_dev, hook.tb[NFTA_FLOWTABLE_HOOK_DEVS]);
 }
 
-static int rule_cb(const struct nlmsghdr *nlh, void *data)
+/* Userdata: a byte of type, one of length, so many bytes; again. */
+static const char *comment_of(const struct nlattr *attr)
 {
-	struct reader *r = data;
+	const uint8_t *p = attr ? mnl_attr_get_payload(attr) : NULL;
+	size_t left = attr ? mnl_attr_get_payload_len(attr) : 0;
+
+	while (left >= 2 && p[1] <= left - 2) {
+		if (p[0] == UDATA_RULE_COMMENT)
+			return memchr(p + 2, 0, p[1]) ? (const char *)p + 2 : NULL;
+		left -= 2u + p[1];
+		p += 2 + p[1];
+	}
+	return NULL;
+}
+
+static int on_rule(struct reader *r, const struct nlmsghdr *nlh)
+{
 	ATTRS(tb, NFTA_RULE_MAX);
-	const char *table, *name;
+	const char *name;
 	const struct fw_table *t;
 	struct fw_chain *c;
 	struct fw_rule *rule;
-	uint64_t handle = 0;
 
 	attrs_parse_msg(nlh, &tb);
-	table = attr_str(tb.tb[NFTA_RULE_TABLE]);
+	t = table_of(r, nlh, tb.tb[NFTA_RULE_TABLE]);
 	name = attr_str(tb.tb[NFTA_RULE_CHAIN]);
-	t = table ? fw_table_find(r->snap, family_of(nlh), table) : NULL;
 	c = t && name ? fw_chain_find(r->snap, t, name) : NULL;
 	if (!c)
-		return MNL_CB_OK;
-	if (tb.tb[NFTA_RULE_HANDLE] &&
-	    mnl_attr_get_payload_len(tb.tb[NFTA_RULE_HANDLE]) == sizeof(handle))
-		memcpy(&handle, mnl_attr_get_payload(tb.tb[NFTA_RULE_HANDLE]), sizeof(handle));
-	rule = fw_rule_add(c, be64toh(handle));
+		return 0;
+	rule = fw_rule_add(c, attr_be64(tb.tb[NFTA_RULE_HANDLE]));
 	if (!rule)
-		return fail(r, ENOMEM);
-	if (tb.tb[NFTA_RULE_EXPRESSIONS] &&
-	    fw_lower_rule(r->snap, rule, tb.tb[NFTA_RULE_EXPRESSIONS]))
-		return fail(r, ENOMEM);
-	return MNL_CB_OK;
-}
-
-static int set_cb(const struct nlmsghdr *nlh, void *data)
-{
-	struct reader *r = data;
-
-	return fw_set_parse(r->snap, nlh) ? fail(r, ENOMEM) : MNL_CB_OK;
-}
-
-static int elem_cb(const struct nlmsghdr *nlh, void *data)
-{
-	struct reader *r = data;
-
-	return fw_elems_parse(r->snap, r->set, nlh) ? fail(r, ENOMEM) : MNL_CB_OK;
-}
-
-static int gen_cb(const struct nlmsghdr *nlh, void *data)
-{
-	ATTRS(tb, NFTA_GEN_MAX);
-
-	attrs_parse_msg(nlh, &tb);
-	*(uint32_t *)data = attr_be32(tb.tb[NFTA_GEN_ID], 0);
-	return MNL_CB_OK;
-}
-
-static struct nlmsghdr *message(struct reader *r, char *buf, uint16_t type, int family,
-				uint16_t flags)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
-
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8) | type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	nlh->nlmsg_seq = ++r->seq;
-	g->nfgen_family = (uint8_t)family;
-	g->version = NFNETLINK_V0;
-	return nlh;
-}
-
-/* Send and run @cb on each answer. -EINTR: the kernel says that the dump is inconsistent. */
-static int talk(struct reader *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
-{
-	unsigned portid = mnl_socket_get_portid(r->nl);
-	static const size_t size = 1 << 16;
-	ssize_t n;
-	char *buf;
-	int ret = 0;
-
-	if (mnl_socket_sendto(r->nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	buf = malloc(size);
-	if (!buf)
 		return -ENOMEM;
-	do {
-		n = mnl_socket_recvfrom(r->nl, buf, size);
-		if (n < 0 && errno == EINTR)
+	rule->raw = nlh;
+	rule->raw_len = nlh->nlmsg_len;
+	rule->comment = comment_of(tb.tb[NFTA_RULE_USERDATA]);
+	return tb.tb[NFTA_RULE_EXPRESSIONS]
+		       ? fw_lower_rule(r->snap, rule, tb.tb[NFTA_RULE_EXPRESSIONS])
+		       : 0;
+}
+
+typedef int (*reader_fn)(struct reader *r, const struct nlmsghdr *nlh);
+
+static int read_record(struct reader *r, const struct capture *c, const char *name, uint16_t type,
+		       reader_fn fn, struct err *err)
+{
+	const struct capture_record *rec = capture_find(c, FW_REC_NFT, name);
+	const struct nlmsghdr *nlh;
+	size_t at = 0;
+	int ret;
+
+	if (!rec)
+		return err_set(err, EBADMSG, "the record of nftables %s is missing", name);
+	while ((nlh = capture_msg(rec, sizeof(struct nfgenmsg), &at))) {
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | type))
 			continue;
-		if (n < 0) {
-			ret = -errno;
-			break;
-		}
-		r->err = 0;
-		ret = mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq, portid, cb, data);
-		if (ret < 0)
-			ret = r->err ? -r->err : -errno;
-	} while (n < 0 || (ret > 0 && (nlh->nlmsg_flags & NLM_F_DUMP)));
-	free(buf);
-	return ret < 0 ? ret : 0;
-}
-
-static int dump(struct reader *r, uint16_t type, mnl_cb_t cb)
-{
-	char buf[256];
-
-	return talk(r, message(r, buf, type, AF_UNSPEC, NLM_F_DUMP), cb, r);
-}
-
-static int generation(struct reader *r, uint32_t *ret_gen)
-{
-	char buf[256];
-
-	return talk(r, message(r, buf, NFT_MSG_GETGEN, AF_UNSPEC, 0), gen_cb, ret_gen);
-}
-
-static int dump_elems(struct reader *r)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < r->snap->n_sets && !ret; i++) {
-		char buf[1024];
-		struct nlmsghdr *nlh;
-
-		r->set = r->snap->sets[i];
-		nlh = message(r, buf, NFT_MSG_GETSETELEM, r->set->table->family, NLM_F_DUMP);
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, r->set->table->name);
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, r->set->name);
-		ret = talk(r, nlh, elem_cb, r);
-		if (!ret)
-			ret = fw_set_finish(r->set);
+		ret = fn(r, nlh);
+		if (ret)
+			return err_sys(err, -ret, "cannot read the record of nftables %s", name);
 	}
-	return ret;
+	return at >= rec->len ? 0
+			      : err_set(err, EBADMSG, "the record of nftables %s is damaged", name);
 }
 
-/* One attempt. Verdicts name chains, rules name sets: hence the order. */
-static int read_once(struct reader *r)
+/* Verdicts name chains, rules name sets: hence the order. */
+static int read_nft(struct reader *r, const struct capture *c, struct err *err)
 {
-	uint32_t before = 0, after = 0;
-	int ret = generation(r, &before);
+	int ret = read_record(r, c, FW_REC_TABLES, NFT_MSG_NEWTABLE, on_table, err);
 
 	if (!ret)
-		ret = dump(r, NFT_MSG_GETTABLE, table_cb);
-	if (!ret)
-		ret = dump(r, NFT_MSG_GETCHAIN, chain_cb);
+		ret = read_record(r, c, FW_REC_CHAINS, NFT_MSG_NEWCHAIN, on_chain, err);
 	fw_chains_sort(r->snap);
 	if (!ret)
-		ret = dump(r, NFT_MSG_GETSET, set_cb);
+		ret = read_record(r, c, FW_REC_SETS, NFT_MSG_NEWSET, on_set, err);
+	fw_sets_sort(r->snap);
 	if (!ret)
-		ret = dump_elems(r);
+		ret = read_record(r, c, FW_REC_ELEMENTS, NFT_MSG_NEWSETELEM, on_elements, err);
+	for (size_t i = 0; i < r->snap->n_sets && !ret; i++)
+		ret = fw_set_finish(r->snap->sets[i]);
 	if (!ret)
-		ret = dump(r, NFT_MSG_GETRULE, rule_cb);
+		ret = read_record(r, c, FW_REC_OBJECTS, NFT_MSG_NEWOBJ, on_object, err);
 	if (!ret)
-		ret = generation(r, &after);
-	if (!ret && before != after)
-		ret = -EINTR;
-	return ret;
+		ret = read_record(r, c, FW_REC_FLOWTABLES, NFT_MSG_NEWFLOWTABLE, on_flowtable, err);
+	return ret ? ret : read_record(r, c, FW_REC_RULES, NFT_MSG_NEWRULE, on_rule, err);
 }
 
-static int read_nft(struct fw_snapshot **ret_snap, struct err *err)
+static int read_legacy(struct fw_snapshot *s, const struct capture *c, int family, struct err *err)
 {
-	/* ENOENT: an object was deleted between two dumps */
-	int ret = -EINTR;
-
-	for (int i = 0; i < READ_TRIES && (ret == -EINTR || ret == -ENOENT); i++) {
-		struct reader r = { .nl = mnl_socket_open(NETLINK_NETFILTER) };
-
-		if (!r.nl)
-			return err_sys(err, errno, "cannot open a netfilter netlink socket");
-		r.snap = calloc(1, sizeof(*r.snap));
-		ret = r.snap ? 0 : -ENOMEM;
-		if (!ret && mnl_socket_bind(r.nl, 0, MNL_SOCKET_AUTOPID) < 0)
-			ret = -errno;
-		if (!ret)
-			ret = read_once(&r);
-		mnl_socket_close(r.nl);
-		if (!ret) {
-			*ret_snap = r.snap;
-			return 0;
-		}
-		fw_snapshot_free(r.snap);
-	}
-	if (ret == -EINTR || ret == -ENOENT)
-		return err_set(err, EAGAIN,
-			       "cannot read the nftables rules: they changed at every attempt (%d)",
-			       READ_TRIES);
-	err_sys(err, -ret, "cannot read the nftables rules");
-	if (ret == -EPERM)
-		err_hint(err, EPERM, "run as root or with CAP_NET_ADMIN");
-	return ret;
-}
-
-static int read_links(struct fw_snapshot *s)
-{
-	struct if_nameindex *names = if_nameindex();
+	const char *kind = family == NFPROTO_IPV4 ? FW_REC_LEGACY4 : FW_REC_LEGACY6;
+	const struct capture_record *r = NULL;
+	struct ipt_getinfo info;
 	int ret = 0;
 
-	if (!names)
-		return -errno;
-	for (struct if_nameindex *n = names; n->if_index && !ret; n++) {
-		ret = fw_grow(&s->links, s->n_links, sizeof(*s->links));
+	while (!ret && (r = capture_next(c, kind, r))) {
+		ret = -EBADMSG;
+		if (r->len >= sizeof(info)) {
+			memcpy(&info, r->data, sizeof(info));
+			ret = legacy_parse(s, family, &info, r->data + sizeof(info),
+					   r->len - sizeof(info));
+		}
 		if (ret)
-			break;
-		memset(&s->links[s->n_links], 0, sizeof(*s->links));
-		s->links[s->n_links].ifindex = (int)n->if_index;
-		strncpy(s->links[s->n_links].name, n->if_name, IFNAMSIZ - 1);
-		s->n_links++;
+			err_set(err, -ret, "the record of the %s table %s %s", kind, r->name,
+				ret == -EBADMSG ? "is damaged" : "does not fit into memory");
 	}
-	if_freenameindex(names);
 	return ret;
+}
+
+static int read_links(struct fw_snapshot *s, const struct capture *c, struct err *err)
+{
+	const struct capture_record *r = capture_find(c, "link", "");
+	const struct nlmsghdr *nlh;
+	size_t at = 0;
+
+	while (r && (nlh = capture_msg(r, sizeof(struct ifinfomsg), &at))) {
+		const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+		const struct nlattr *tb[IFLA_IFNAME + 1];
+		struct fw_link *l;
+
+		rtnl_attrs(nlh, sizeof(*ifi), tb, IFLA_IFNAME);
+		if (!attr_str(tb[IFLA_IFNAME]))
+			continue;
+		if (fw_grow(&s->links, s->n_links, sizeof(*l)))
+			return err_sys(err, ENOMEM, "cannot read the record of links");
+		l = &s->links[s->n_links++];
+		*l = (struct fw_link){ .ifindex = ifi->ifi_index };
+		strncpy(l->name, attr_str(tb[IFLA_IFNAME]), sizeof(l->name) - 1);
+	}
+	if (!r || at < r->len)
+		return err_set(err, EBADMSG, "the record of links is %s",
+			       r ? "damaged" : "missing");
+	return 0;
+}
+
+int fw_snapshot_parse(const struct capture *c, struct fw_snapshot **ret_snap, struct err *err)
+{
+	struct reader r = { .snap = calloc(1, sizeof(*r.snap)) };
+	int ret = r.snap ? read_nft(&r, c, err) : err_sys(err, ENOMEM, "cannot read the rules");
+
+	if (!ret)
+		ret = read_legacy(r.snap, c, NFPROTO_IPV4, err);
+	if (!ret)
+		ret = read_legacy(r.snap, c, NFPROTO_IPV6, err);
+	if (!ret)
+		ret = read_links(r.snap, c, err);
+	if (ret) {
+		fw_snapshot_free(r.snap);
+		return ret;
+	}
+	fw_chains_sort(r.snap);
+	*ret_snap = r.snap;
+	return 0;
 }
 
 int fw_snapshot_read(struct fw_snapshot **ret_snap, struct err *err)
 {
-	struct fw_snapshot *s = NULL;
-	int ret = read_nft(&s, err);
+	struct capture *c = capture_new("");
+	int ret = c ? fw_capture(c, err) : err_sys(err, ENOMEM, "cannot read the rules");
 
+	if (!ret)
+		ret = fw_snapshot_parse(c, ret_snap, err);
 	if (ret)
-		return ret;
-	ret = read_links(s);
-	if (ret)
-		err_sys(err, -ret, "cannot list the network interfaces");
+		capture_free(c);
 	else
-		ret = legacy_read(s, err);
-	if (ret) {
-		fw_snapshot_free(s);
-		return ret;
-	}
-	*ret_snap = s;
-	return 0;
+		(*ret_snap)->own = c;
+	return ret;
 }

@@ -38,10 +38,20 @@ int fw_set_parse(struct fw_snapshot *s, const struct nlmsghdr *nlh)
 	}
 	set->flags = attr_be32(tb.tb[NFTA_SET_FLAGS], 0);
 	set->key_len = attr_be32(tb.tb[NFTA_SET_KEY_LEN], 0);
+	set->key_type = attr_be32(tb.tb[NFTA_SET_KEY_TYPE], 0);
+	set->handle = attr_be64(tb.tb[NFTA_SET_HANDLE]);
+	set->raw = nlh;
+	set->raw_len = nlh->nlmsg_len;
 	set->vmap = (set->flags & NFT_SET_MAP) &&
 		    attr_be32(tb.tb[NFTA_SET_DATA_TYPE], 0) == NFT_DATA_VERDICT;
 	if (set->key_len > KEY_MAX)
 		set->key_len = 0; /* not understood: its look-ups can be anything */
+	if ((set->flags & NFT_SET_MAP) && !set->vmap) {
+		set->data_type = attr_be32(tb.tb[NFTA_SET_DATA_TYPE], 0);
+		set->data_len = attr_be32(tb.tb[NFTA_SET_DATA_LEN], 0);
+		if (set->data_len > KEY_MAX)
+			set->data_len = 0;
+	}
 	s->sets[s->n_sets++] = set;
 	return 0;
 }
@@ -85,7 +95,7 @@ static bool key_bytes(const struct nlattr *attr, uint8_t *buf, size_t len)
 }
 
 /* An interval's end is kept as an element without @hi until fw_set_finish(). */
-static int elem_parse(const struct fw_snapshot *s, struct fw_set *set, const struct nlattr *attr)
+static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nlattr *attr)
 {
 	ATTRS(tb, NFTA_SET_ELEM_MAX);
 	ATTRS(data, NFTA_DATA_MAX);
@@ -97,7 +107,7 @@ static int elem_parse(const struct fw_snapshot *s, struct fw_set *set, const str
 	flags = attr_be32(tb.tb[NFTA_SET_ELEM_FLAGS], 0);
 	if (fw_grow(&set->elems, set->n_elems, sizeof(*set->elems)))
 		return -ENOMEM;
-	key = calloc(2, set->key_len ? set->key_len : 1);
+	key = fw_alloc(s, 2 * set->key_len + set->data_len);
 	if (!key)
 		return -ENOMEM;
 	e = &set->elems[set->n_elems];
@@ -115,11 +125,14 @@ static int elem_parse(const struct fw_snapshot *s, struct fw_set *set, const str
 	e->verdict.code = FW_QUEUE;
 	if (data.tb[NFTA_DATA_VERDICT])
 		fw_verdict_parse(s, set->table, data.tb[NFTA_DATA_VERDICT], &e->verdict);
+	if (set->data_len &&
+	    key_bytes(tb.tb[NFTA_SET_ELEM_DATA], key + 2 * set->key_len, set->data_len))
+		e->data = key + 2 * set->key_len;
 	set->n_elems++;
 	return 0;
 }
 
-int fw_elems_parse(const struct fw_snapshot *s, struct fw_set *set, const struct nlmsghdr *nlh)
+int fw_elems_parse(struct fw_snapshot *s, struct fw_set *set, const struct nlmsghdr *nlh)
 {
 	ATTRS(tb, NFTA_SET_ELEM_LIST_MAX);
 	const struct nlattr *attr;
@@ -177,12 +190,9 @@ int fw_set_finish(struct fw_set *set)
 			decrement(e->hi, set->key_len);
 		}
 	}
-	for (size_t i = 0; i < set->n_elems; i++) {
+	for (size_t i = 0; i < set->n_elems; i++)
 		if (set->elems[i].hi || set->elems[i].catchall)
 			set->elems[n++] = set->elems[i];
-		else
-			free(set->elems[i].lo);
-	}
 	set->n_elems = n;
 	return 0;
 }

@@ -268,6 +268,8 @@ static const struct {
 
 int xt_match(struct fw_rule *r, const char *name, unsigned rev, const void *info, size_t len)
 {
+	if (!strcmp(name, "comment") && len && memchr(info, 0, len))
+		r->comment = info;
 	for (size_t i = 0; i < sizeof(matches) / sizeof(*matches); i++)
 		if (!strcmp(matches[i].name, name) && matches[i].rev == rev &&
 		    len >= matches[i].size)

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "src/ct_msg.h"
+#include "lib/ct_msg.h"
 #include "src/ct_priv.h"
 
 #define ACK_SECONDS   5 /* the kernel acknowledges within the send call; this only ends a defect */

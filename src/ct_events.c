@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "src/ct_msg.h"
+#include "lib/ct_msg.h"
 #include "src/ct_priv.h"
 
 #define EVENT_BUFFER (8 << 20) /* bytes of socket buffer; the kernel doubles it */

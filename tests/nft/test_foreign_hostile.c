@@ -193,7 +193,7 @@ static void test_damaged_legacy(void **state)
 		memcpy(blob, e->entrytable, size);
 		for (unsigned j = 0; i > info.size && j < 1 + i % 4; j++)
 			blob[(size_t)random() % size] = (uint8_t)random();
-		ret = legacy_parse(s, &info, blob, size);
+		ret = legacy_parse(s, NFPROTO_IPV4, &info, blob, size);
 		assert_true(!ret || ret == -EBADMSG);
 		if (!ret && i == info.size)
 			assert_true(s->n_chains >= 4);

@@ -9,7 +9,21 @@
 
 #include <libmnl/libmnl.h>
 
-#include "src/conntrack.h"
+#include "lib/net.h"
+
+/* Ports in host byte order. ICMP, of either family: dport, rsport hold type << 8 | code; 0 is taken
+ * for an echo. */
+struct ct_flow {
+	unsigned proto; /* one PROTO_ bit */
+	struct net_addr src, dst; /* original direction */
+	uint16_t sport, dport; /* ICMP: sport is the query identifier */
+	struct net_addr rsrc, rdst; /* reply direction */
+	uint16_t rsport, rdport; /* ICMP: rdport is the reply's identifier */
+	uint32_t id, mark, timeout; /* timeout: seconds left; id 0: not known */
+	uint16_t zone;
+	uint8_t tcp_state; /* TCP_CONNTRACK_ of the kernel, 0 for others */
+	bool seen_reply, assured, dying;
+};
 
 #define CT_MSG_MAX 1024 /* bytes that one built message may need, with room to spare */
 

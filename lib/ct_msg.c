@@ -10,7 +10,7 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-#include "src/ct_msg.h"
+#include "lib/ct_msg.h"
 
 /* ---- parsing --------------------------------------------------------------------------- */
 
