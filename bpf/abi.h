@@ -261,14 +261,18 @@ enum einat_event_kind {
 #define EVENT_WINDOW_SHIFT 24
 #define EVENT_BURST_FULL   16
 #define EVENT_BURST_LATE   64
-#define EVENT_HEAD_MAX	   68 /* EVENT_FULL, EVENT_REFUSED: the largest IP header and 8 bytes */
-#define EVENT_PACKET_MAX   1984 /* EVENT_LATE_FRAGMENT: a larger one is not handed over */
+/* EVENT_FULL, EVENT_REFUSED: at most so many bytes; what an ICMP message about them quotes. */
+#define EVENT_HEAD_MAX	 68 /* IPv4: the largest header and 8 bytes */
+#define EVENT_HEAD6_MAX	 1232 /* IPv6: the least MTU without the message's headers */
+#define EVENT_PACKET_MAX 1984 /* EVENT_LATE_FRAGMENT: a larger one is not handed over */
 
 struct einat_event {
 	__u32 kind; /* enum einat_event_kind */
 	__u32 len; /* bytes of the packet that follow this struct, from its IP header on */
 	__u32 ingress_ifindex; /* interface that the packet came in by; 0: made by this host */
-	__u32 mark;
+	__u16 l4; /* offset of the layer 4 header from the IP header; it may be beyond len */
+	__u8 proto; /* enum einat_proto; EINAT_PROTO_COUNT: a later fragment with another header */
+	__u8 pad;
 	struct einat_frag_key key; /* EVENT_LATE_FRAGMENT: of its note in "frags" */
 };
 
@@ -304,7 +308,7 @@ enum einat_dir {
 	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
 	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
 	X(FULL, "full", 'D', "no free port in the slice")                                          \
-	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP code 13, within limits")     \
+	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP, within limits")     \
 	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
 	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
 	X(CONTENTION, "contention", 'D', "another CPU changed the same binding; sender repeats")   \

@@ -8,16 +8,6 @@
 
 #include "bpf/parse.h"
 
-struct event_head {
-	struct einat_event e;
-	__u8 packet[EVENT_HEAD_MAX];
-};
-
-struct event_packet {
-	struct einat_event e;
-	__u8 packet[EVENT_PACKET_MAX];
-};
-
 static __always_inline bool event_allowed(__u32 kind, __u32 burst)
 {
 	struct event_rate *r = bpf_map_lookup_elem(&event_rates, &kind);
@@ -30,15 +20,6 @@ static __always_inline bool event_allowed(__u32 kind, __u32 burst)
 		r->n = 0;
 	}
 	return r->n++ < burst;
-}
-
-static __always_inline void event_fill(struct einat_event *e, const struct __sk_buff *skb,
-				       __u32 kind, __u32 len)
-{
-	e->kind = kind;
-	e->len = len;
-	e->ingress_ifindex = skb->ingress_ifindex;
-	e->mark = skb->mark;
 }
 
 /*
@@ -59,26 +40,45 @@ static __always_inline int event_copy(struct __sk_buff *skb, __u32 off, void *to
 	return bpf_skb_load_bytes(skb, off, to, len);
 }
 
-/** event_full() - the slice has no port for @p; returns the reason that it ends for. IPv4 only. */
+/* The first @len bytes of the packet from its IP header on, at most @max, with @key if there is
+ * one. */
+static __always_inline void event_put(struct __sk_buff *skb, const struct pkt *p, __u32 kind,
+				      __u32 len, const struct einat_frag_key *key, const __u32 max)
+{
+	struct einat_event *e = bpf_ringbuf_reserve(&events, sizeof(*e) + max, 0);
+
+	if (!e)
+		return;
+	e->kind = kind;
+	e->len = len;
+	e->ingress_ifindex = skb->ingress_ifindex;
+	e->l4 = p->l4 - p->l3;
+	e->proto = p->proto;
+	e->pad = 0;
+	if (key)
+		e->key = *key;
+	if (!event_copy(skb, p->l3, e + 1, len, max))
+		bpf_ringbuf_submit(e, 0);
+	else
+		bpf_ringbuf_discard(e, 0);
+}
+
+/** event_full() - the slice has no port for @p; returns the reason that it ends for. */
 static __noinline int event_full(struct __sk_buff *skb, const struct pkt *p,
 				 const struct einat_cfg *c)
 {
 	bool refuse = c->flags & CFG_F_WHEN_FULL_REFUSE;
 	int reason = refuse ? REASON_REFUSED : REASON_FULL;
 	__u32 kind = refuse ? EVENT_REFUSED : EVENT_FULL;
-	__u32 len = p->l4 + L4_MIN - p->l3;
-	struct event_head *h;
+	__u32 len = p->end - p->l3;
 
-	if (is6(p) || !event_allowed(kind, EVENT_BURST_FULL))
+	if (!event_allowed(kind, EVENT_BURST_FULL))
 		return reason;
-	h = bpf_ringbuf_reserve(&events, sizeof(*h), 0);
-	if (!h)
-		return reason;
-	event_fill(&h->e, skb, kind, len);
-	if (!event_copy(skb, p->l3, h->packet, len, sizeof(h->packet)))
-		bpf_ringbuf_submit(h, 0);
+	if (is6(p))
+		event_put(skb, p, kind, len < EVENT_HEAD6_MAX ? len : EVENT_HEAD6_MAX, NULL,
+			  EVENT_HEAD6_MAX);
 	else
-		bpf_ringbuf_discard(h, 0);
+		event_put(skb, p, kind, p->l4 + L4_MIN - p->l3, NULL, EVENT_HEAD_MAX);
 	return reason;
 }
 
@@ -87,19 +87,9 @@ static __noinline int event_late_fragment(struct __sk_buff *skb, const struct pk
 					  const struct einat_frag_key *key)
 {
 	__u32 len = p->end - p->l3;
-	struct event_packet *k;
 
-	if (len > EVENT_PACKET_MAX || !event_allowed(EVENT_LATE_FRAGMENT, EVENT_BURST_LATE))
-		return 0;
-	k = bpf_ringbuf_reserve(&events, sizeof(*k), 0);
-	if (!k)
-		return 0;
-	event_fill(&k->e, skb, EVENT_LATE_FRAGMENT, len);
-	k->e.key = *key;
-	if (!event_copy(skb, p->l3, k->packet, len, sizeof(k->packet)))
-		bpf_ringbuf_submit(k, 0);
-	else
-		bpf_ringbuf_discard(k, 0);
+	if (len <= EVENT_PACKET_MAX && event_allowed(EVENT_LATE_FRAGMENT, EVENT_BURST_LATE))
+		event_put(skb, p, EVENT_LATE_FRAGMENT, len, key, EVENT_PACKET_MAX);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
@@ -14,21 +16,21 @@ static void refill(struct refuse_bucket *b, uint32_t rate, uint64_t now_ms)
 	b->at_ms = now_ms;
 }
 
-static struct refuse_bucket *source_of(struct refuse_limit *r, uint32_t addr)
+static struct refuse_bucket *source_of(struct refuse_limit *r, const struct net_addr *addr)
 {
 	struct refuse_bucket *b = &r->source[0];
 
 	for (size_t i = 0; i < REFUSE_SOURCES; i++) {
-		if (r->source[i].addr == addr && r->source[i].at_ms)
+		if (r->source[i].at_ms && net_addr_eq(&r->source[i].addr, addr))
 			return &r->source[i];
 		if (r->source[i].at_ms < b->at_ms)
 			b = &r->source[i];
 	}
-	*b = (struct refuse_bucket){ .addr = addr };
+	*b = (struct refuse_bucket){ .addr = *addr };
 	return b;
 }
 
-bool refuse_allowed(struct refuse_limit *r, uint32_t addr, uint64_t now_ms)
+bool refuse_allowed(struct refuse_limit *r, const struct net_addr *addr, uint64_t now_ms)
 {
 	struct refuse_bucket *b = source_of(r, addr);
 
@@ -56,8 +58,8 @@ static uint16_t checksum(const uint8_t *p, size_t n)
 	return htons((uint16_t)~sum);
 }
 
-size_t refuse_build(const void *packet, size_t len, bool forwarded, uint8_t ret_msg[REFUSE_MAX],
-		    uint32_t *ret_to)
+static size_t build4(const uint8_t *packet, size_t len, bool forwarded, uint8_t *msg,
+		     struct net_addr *ret_to)
 {
 	struct icmphdr icmp = { .type = ICMP_DEST_UNREACH, .code = ICMP_PKT_FILTERED };
 	struct iphdr ip;
@@ -74,14 +76,48 @@ size_t refuse_build(const void *packet, size_t len, bool forwarded, uint8_t ret_
 	if (forwarded && ip.ttl < 255)
 		ip.ttl++;
 	n = sizeof(icmp) + hlen + 8;
-	memcpy(ret_msg + sizeof(icmp), packet, hlen + 8);
+	memcpy(msg + sizeof(icmp), packet, hlen + 8);
 	ip.check = 0;
-	memcpy(ret_msg + sizeof(icmp), &ip, sizeof(ip));
-	ip.check = checksum(ret_msg + sizeof(icmp), hlen);
-	memcpy(ret_msg + sizeof(icmp), &ip, sizeof(ip));
-	memcpy(ret_msg, &icmp, sizeof(icmp));
-	icmp.checksum = checksum(ret_msg, n);
-	memcpy(ret_msg, &icmp, sizeof(icmp));
-	*ret_to = ip.saddr;
+	memcpy(msg + sizeof(icmp), &ip, sizeof(ip));
+	ip.check = checksum(msg + sizeof(icmp), hlen);
+	memcpy(msg + sizeof(icmp), &ip, sizeof(ip));
+	memcpy(msg, &icmp, sizeof(icmp));
+	icmp.checksum = checksum(msg, n);
+	memcpy(msg, &icmp, sizeof(icmp));
+	*ret_to = net_addr_from4(ip.saddr);
 	return n;
+}
+
+/* The checksum is left to the kernel, which knows the source that it chooses. */
+static size_t build6(const uint8_t *packet, size_t len, bool forwarded, uint8_t *msg,
+		     struct net_addr *ret_to)
+{
+	const struct icmp6_hdr icmp = { .icmp6_type = ICMP6_DST_UNREACH,
+					.icmp6_code = ICMP6_DST_UNREACH_ADMIN };
+	struct ip6_hdr ip;
+
+	if (len < sizeof(ip))
+		return 0;
+	memcpy(&ip, packet, sizeof(ip));
+	if (ip.ip6_vfc >> 4 != 6 || IN6_IS_ADDR_MULTICAST(&ip.ip6_dst) ||
+	    IN6_IS_ADDR_MULTICAST(&ip.ip6_src) || IN6_IS_ADDR_UNSPECIFIED(&ip.ip6_src))
+		return 0;
+	if (len > REFUSE_MAX - sizeof(icmp))
+		len = REFUSE_MAX - sizeof(icmp);
+	if (forwarded && ip.ip6_hlim < 255)
+		ip.ip6_hlim++;
+	memcpy(msg, &icmp, sizeof(icmp));
+	memcpy(msg + sizeof(icmp), packet, len);
+	memcpy(msg + sizeof(icmp), &ip, sizeof(ip));
+	memcpy(ret_to, &ip.ip6_src, sizeof(*ret_to));
+	return sizeof(icmp) + len;
+}
+
+size_t refuse_build(const void *packet, size_t len, bool forwarded, uint8_t ret_msg[REFUSE_MAX],
+		    struct net_addr *ret_to)
+{
+	const uint8_t *first = packet;
+
+	return len && *first >> 4 == 6 ? build6(packet, len, forwarded, ret_msg, ret_to)
+				       : build4(packet, len, forwarded, ret_msg, ret_to);
 }

@@ -6,6 +6,7 @@
 #include <linux/icmp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct slowpath {
 	struct late *late;
 	struct refuse_limit refused;
 	struct sockaddr_ll wan;
-	int epoll_fd, timer_fd, packet_fd, icmp_fd;
+	int epoll_fd, timer_fd, packet_fd, icmp_fd, icmp6_fd; /* icmp6_fd: -1 without IPv6 */
 	bool ticking;
 };
 
@@ -43,30 +44,35 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static struct net_addr addr4(uint32_t be)
-{
-	return net_addr_from4(be);
-}
-
 /* ---- full slice -------------------------------------------------------------------------- */
 
-static void on_full(struct slowpath *sp, const uint8_t *packet, uint32_t len)
+/* Addresses of the packet; its IP header is complete (event_copy() in bpf/event.h). */
+static void addresses(const uint8_t *packet, struct net_addr *ret_src, struct net_addr *ret_dst)
 {
-	struct ct_flow f = { 0 };
-	uint16_t l4[4];
-	struct iphdr ip;
+	uint32_t addr[2];
 
-	if (len < sizeof(ip))
+	if (*packet >> 4 == 6) {
+		memcpy(ret_src, packet + 8, sizeof(*ret_src));
+		memcpy(ret_dst, packet + 24, sizeof(*ret_dst));
 		return;
-	memcpy(&ip, packet, sizeof(ip));
-	if (len < ip.ihl * 4u + sizeof(l4))
+	}
+	memcpy(addr, packet + 12, sizeof(addr));
+	*ret_src = net_addr_from4(addr[0]);
+	*ret_dst = net_addr_from4(addr[1]);
+}
+
+/* Whoever hides the ports behind more than EVENT_HEAD6_MAX of extension headers waits. */
+static void on_full(struct slowpath *sp, const struct einat_event *e, const uint8_t *packet)
+{
+	struct ct_flow f = { .proto = 1u << e->proto };
+	uint16_t l4[4];
+
+	if (e->proto >= EINAT_PROTO_COUNT || e->len < e->l4 + sizeof(l4))
 		return;
-	memcpy(l4, packet + ip.ihl * 4u, sizeof(l4));
-	f.proto = ip.protocol == IPPROTO_UDP   ? PROTO_UDP
-		  : ip.protocol == IPPROTO_TCP ? PROTO_TCP
-					       : PROTO_ICMP;
-	f.src = f.rdst = addr4(ip.saddr);
-	f.dst = f.rsrc = addr4(ip.daddr);
+	memcpy(l4, packet + e->l4, sizeof(l4));
+	addresses(packet, &f.src, &f.dst);
+	f.rdst = f.src;
+	f.rsrc = f.dst;
 	if (f.proto == PROTO_ICMP) {
 		f.sport = f.rdport = ntohs(l4[2]);
 		f.dport = ntohs(l4[0]); /* type and code */
@@ -77,15 +83,30 @@ static void on_full(struct slowpath *sp, const uint8_t *packet, uint32_t len)
 	sp->full(&f, sp->data);
 }
 
+/* The kernel chooses the source, and sums up what is ICMPv6. */
+static int send_refusal(const struct slowpath *sp, const struct net_addr *to, const uint8_t *msg,
+			size_t n)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+
+	if (net_addr_is4(to)) {
+		sin.sin_addr.s_addr = net_addr_to4(to);
+		return sendto(sp->icmp_fd, msg, n, MSG_DONTWAIT, (struct sockaddr *)&sin,
+			      sizeof(sin)) < 0;
+	}
+	memcpy(&sin6.sin6_addr, to, sizeof(*to));
+	return sendto(sp->icmp6_fd, msg, n, MSG_DONTWAIT, (struct sockaddr *)&sin6, sizeof(sin6)) <
+	       0;
+}
+
 static void on_refused(struct slowpath *sp, const struct einat_event *e, const uint8_t *packet)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET };
 	uint8_t msg[REFUSE_MAX];
-	size_t n = refuse_build(packet, e->len, e->ingress_ifindex, msg, &to.sin_addr.s_addr);
+	struct net_addr to;
+	size_t n = refuse_build(packet, e->len, e->ingress_ifindex, msg, &to);
 
-	if (!n || !refuse_allowed(&sp->refused, to.sin_addr.s_addr, now_ms()))
-		return;
-	if (sendto(sp->icmp_fd, msg, n, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (n && refuse_allowed(&sp->refused, &to, now_ms()) && send_refusal(sp, &to, msg, n))
 		log_debug("cannot tell a host that the slice is full: %s", strerror(errno));
 }
 
@@ -143,7 +164,7 @@ static int on_event(void *data, void *record, size_t size)
 		return 0;
 	switch ((enum einat_event_kind)e->kind) {
 	case EVENT_FULL:
-		on_full(sp, packet, e->len);
+		on_full(sp, e, packet);
 		break;
 	case EVENT_REFUSED:
 		on_refused(sp, e, packet);
@@ -157,11 +178,32 @@ static int on_event(void *data, void *record, size_t size)
 	return 0;
 }
 
-static int open_sockets(struct slowpath *sp, const struct link_info *link, struct err *err)
+/* Nothing is ever read from either; marked as the kernel's own ICMP errors: internetwork control.
+ */
+static int open_icmp(struct slowpath *sp, bool ipv6, struct err *err)
 {
 	const struct icmp_filter nothing = { .data = ~0u };
-	int tos = 0xc0; /* as the kernel's own ICMP errors: internetwork control */
+	struct icmp6_filter nothing6;
+	const int tos = 0xc0;
 
+	sp->icmp_fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	if (sp->icmp_fd < 0)
+		return err_sys(err, errno, "cannot make a raw socket");
+	setsockopt(sp->icmp_fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	setsockopt(sp->icmp_fd, SOL_RAW, ICMP_FILTER, &nothing, sizeof(nothing));
+	if (!ipv6)
+		return 0;
+	sp->icmp6_fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+	if (sp->icmp6_fd < 0)
+		return err_sys(err, errno, "cannot make a raw socket of IPv6");
+	setsockopt(sp->icmp6_fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	ICMP6_FILTER_SETBLOCKALL(&nothing6);
+	setsockopt(sp->icmp6_fd, IPPROTO_ICMPV6, ICMP6_FILTER, &nothing6, sizeof(nothing6));
+	return 0;
+}
+
+static int open_sockets(struct slowpath *sp, const struct link_info *link, struct err *err)
+{
 	sp->wan = (struct sockaddr_ll){ .sll_family = AF_PACKET,
 					.sll_ifindex = link->ifindex,
 					.sll_halen = link->ether ? sizeof(link->mac) : 0 };
@@ -170,13 +212,7 @@ static int open_sockets(struct slowpath *sp, const struct link_info *link, struc
 	sp->packet_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sp->packet_fd < 0)
 		return err_sys(err, errno, "cannot make a packet socket");
-	sp->icmp_fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
-	if (sp->icmp_fd < 0)
-		return err_sys(err, errno, "cannot make a raw socket");
-	setsockopt(sp->icmp_fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	/* nothing is ever read from it */
-	setsockopt(sp->icmp_fd, SOL_RAW, ICMP_FILTER, &nothing, sizeof(nothing));
-	return 0;
+	return open_icmp(sp, link->ipv6, err);
 }
 
 static int open_waiting(struct slowpath *sp, struct err *err)
@@ -204,7 +240,7 @@ int slowpath_open(const struct dataplane *dp, const struct link_info *link, slow
 	if (!sp)
 		return err_sys(err, ENOMEM, "slow path");
 	*sp = (struct slowpath){ .dp = dp, .full = full, .data = data };
-	sp->epoll_fd = sp->timer_fd = sp->packet_fd = sp->icmp_fd = -1;
+	sp->epoll_fd = sp->timer_fd = sp->packet_fd = sp->icmp_fd = sp->icmp6_fd = -1;
 	sp->late = late_new();
 	ret = sp->late ? open_sockets(sp, link, err) : err_sys(err, ENOMEM, "slow path");
 	if (!ret)
@@ -223,8 +259,9 @@ void slowpath_close(struct slowpath *sp)
 		return;
 	ring_buffer__free(sp->ring);
 	late_free(sp->late);
-	for (int i = 0; i < 4; i++) {
-		int fd = (int[]){ sp->epoll_fd, sp->timer_fd, sp->packet_fd, sp->icmp_fd }[i];
+	for (int i = 0; i < 5; i++) {
+		int fd = (int[]){ sp->epoll_fd, sp->timer_fd, sp->packet_fd, sp->icmp_fd,
+				  sp->icmp6_fd }[i];
 
 		if (fd >= 0)
 			close(fd);

@@ -76,11 +76,16 @@ static void one_port(struct lab *lab, bool refuse)
 	expect(lab, EINAT_OUT, &first, R(TRANSLATED), &out, "the only port");
 }
 
-static void check_full(struct lab *lab, const struct spec *s, bool refuse)
+/* @header: bytes of the packet before layer 4 */
+static void check_full(struct lab *lab, const struct spec *s, unsigned header, bool refuse)
 {
 	struct events ev = events_open(lab);
 	struct frame f = build(s);
 	int reason = refuse ? R(REFUSED) : R(FULL);
+	unsigned len = header + 8;
+
+	if (as_ip6)
+		len = f.n - 14 < EVENT_HEAD6_MAX ? f.n - 14 : EVENT_HEAD6_MAX;
 
 	next_window();
 	expect(lab, EINAT_OUT, s, reason, NULL, "full");
@@ -88,7 +93,9 @@ static void check_full(struct lab *lab, const struct spec *s, bool refuse)
 	assert_int_equal(ev.n, 1);
 	assert_int_equal(ev.last.kind, refuse ? EVENT_REFUSED : EVENT_FULL);
 	assert_int_equal(ev.last.ingress_ifindex, 0);
-	assert_int_equal(ev.last.len, 20 + s->options + 8);
+	assert_int_equal(ev.last.l4, header);
+	assert_int_equal(ev.last.proto, EINAT_PROTO_UDP);
+	assert_int_equal(ev.last.len, len);
 	assert_memory_equal(ev.packet, f.b + 14, ev.last.len);
 }
 
@@ -100,9 +107,25 @@ static void full_slice_tells(void **state)
 	(void)state;
 	for (int refuse = 0; refuse < 2; refuse++) {
 		one_port(&the_lab, refuse);
-		check_full(&the_lab, &udp, refuse);
-		check_full(&the_lab, &big, refuse);
-		check_full(&the_lab, &options, refuse);
+		check_full(&the_lab, &udp, 20, refuse);
+		check_full(&the_lab, &big, 20, refuse);
+		check_full(&the_lab, &options, 60, refuse);
+	}
+}
+
+static void full_slice6_tells(void **state)
+{
+	struct spec udp = UDP(LAN_B, 5, REMOTE, 53), big = UDP_OF(1400, LAN_B, 5, REMOTE, 53);
+	struct spec ext = UDP(LAN_B, 5, REMOTE, 53, .ext = "hD");
+	struct spec first = UDP(LAN_B, 5, REMOTE, 53, .frag = MF);
+
+	(void)state;
+	for (int refuse = 0; refuse < 2; refuse++) {
+		one_port(&the_lab6, refuse);
+		check_full(&the_lab6, &udp, 40, refuse);
+		check_full(&the_lab6, &big, 40, refuse);
+		check_full(&the_lab6, &ext, 88, refuse);
+		check_full(&the_lab6, &first, 48, refuse);
 	}
 }
 
@@ -231,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_slice_tells),
+		cmocka_unit_test_setup_teardown(full_slice6_tells, begin_ip6, end_ip6),
 		cmocka_unit_test(translated_tells_nothing),
 		cmocka_unit_test(late_fragment),
 		cmocka_unit_test(foreign_fragments_stay),

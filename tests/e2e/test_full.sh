@@ -8,56 +8,7 @@ set -u
 lab_up
 RANGE=20000-20063
 
-# flood SOCKETS SECONDS ADDRESS: one datagram from each of so many sockets, round and round; prints
-# how many sockets were told EHOSTUNREACH (ICMP code 13), with what type and code, from where.
-cat >"$T/flood.py" <<'END'
-import os, select, socket, struct, sys, time
-slow = int(os.environ.get("EINAT_TEST_SLOW", 1))
-n, seconds, to = int(sys.argv[1]), float(sys.argv[2]), (sys.argv[3], 7000)
-socks, told, answered = [], [], set()
-for i in range(n):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(0, 11, 1)  # IP_RECVERR
-    s.setblocking(False)
-    s.bind(("", 30000 + i))
-    socks.append(s)
-end = time.monotonic() + seconds
-def drain(s):
-    try:
-        s.recv(2048)
-        answered.add(s)
-    except OSError:
-        pass
-    try:
-        _, anc, _, _ = s.recvmsg(2048, 1024, 0x2000)  # MSG_ERRQUEUE
-    except OSError:
-        return
-    for level, kind, data in anc:
-        if level == 0 and kind == 11:
-            errno, origin, type_, code = struct.unpack("=IBBB", data[:7])
-            offender = socket.inet_ntoa(data[20:24])
-            told.append("%d %d/%d %s" % (errno, type_, code, offender))
-poll = select.poll()
-for s in socks:
-    poll.register(s, select.POLLIN)
-by_fd = {s.fileno(): s for s in socks}
-rounds = 0
-while time.monotonic() < end:
-    for s in socks:
-        try:
-            s.sendto(b"seen", to)
-        except OSError:
-            pass
-    for fd, _ in poll.poll(10):
-        drain(by_fd[fd])
-    rounds += 1
-    time.sleep(0.05 * slow)
-for s in socks:
-    drain(s)
-print("%d told %s; %d answered; %d rounds" %
-      (len(told), ",".join(sorted(set(told))), len(answered), rounds))
-END
-flood() { at "$1" "$PY" "$T/flood.py" "$2" "$3" "$A1"; }
+flood() { at "$1" "$PY" "$LAB_DIR/fullslice.py" flood "$A1" "$2" "$3"; }
 
 # ---- refuse
 must_start --proto udp --ports $RANGE --when-full refuse --udp-timeout 120
@@ -82,7 +33,7 @@ check_match "refuse: the message quotes the datagram as the host sent it" \
 	"$(grep -A3 'host 203.0.113.10 unreachable - admin prohibited' "$T/icmp" | grep -m1 -A1 'ttl 64')" \
 	"192.168.1.2.30[0-9]+ > $A1.7000: \[?"
 check_eq "refuse: nothing is masqueraded" "$(conntrack_of udp 192.168.1.2)" untouched
-start flood2 h2 "$PY" "$T/flood.py" 100 2 $A1
+start flood2 h2 "$PY" "$LAB_DIR/fullslice.py" flood $A1 100 2
 second=$PID
 flood h1 100 2 >"$T/flood1"
 wait "$second"
@@ -105,37 +56,8 @@ held=$PID to=$ENDPOINT
 stream live h1 20010 $A1:7000
 live=$PID
 wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:20010)" ]'
-# one datagram each, all at once: the slice fills before anybody can look
-cat >"$T/burst.py" <<'END'
-# Each socket repeats its datagram every 10 ms until it is answered: how long did the last one take?
-import os, select, socket, sys, time
-slow = int(os.environ.get("EINAT_TEST_SLOW", 1))
-n, to = int(sys.argv[1]), (sys.argv[2], 7000)
-socks = {}
-for i in range(n):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("", 31000 + i))
-    socks[s.fileno()] = s
-poll = select.poll()
-for fd in socks:
-    poll.register(fd, select.POLLIN)
-start, took = time.monotonic(), {}
-while len(took) < n and time.monotonic() - start < 10 * slow:
-    begun = time.monotonic()
-    for fd, s in socks.items():
-        if fd not in took:
-            s.sendto(b"seen", to)
-    # the answers are looked for in each round, also when sending alone took the time of one
-    while True:
-        left = max(0, begun + 0.01 * slow - time.monotonic())
-        for fd, _ in poll.poll(left * 1000):
-            socks[fd].recv(100)
-            took.setdefault(fd, time.monotonic() - start)
-        if not left:
-            break
-print("%d of %d answered, the last after %d ms" % (len(took), n, max(took.values(), default=0) * 1000))
-END
-out=$(at h1 "$PY" "$T/burst.py" 200 $A1)
+# all at once: the slice fills before anybody can look
+out=$(at h1 "$PY" "$LAB_DIR/fullslice.py" burst $A1 200)
 check_match "masquerade: nobody is cut off ($out)" "$out" "^200 of 200 answered"
 ms=${out##*after }
 check_num "masquerade: those that met the full slice get through soon ($out)" "${ms% ms}" -lt $((1000 * SLOW))

@@ -1,75 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # NAT66: the slice over IPv6, the rest beside it, and IPv4 meanwhile.
-#
-#   h1 fd00:1::2, 2001:db8:1::2 --+
-#                                 lan  router  wan ------------- home  isp
-#   h2 fd00:1::3 -----------------+   fd00:1::1   2001:db8::2   2001:db8::1, lo ::10 and ::11
 set -u
 . "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/lab6.sh"
 
-EXT6=2001:db8::2
-B1=2001:db8:f::10
-B2=2001:db8:f::11
-
-# No duplicate address detection, no addresses by themselves but link-local ones.
-ipv6_on()
-{
-	local dev
-	at "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 \
-		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
-	for dev in $(at "$1" ls /proc/sys/net/ipv6/conf); do
-		at "$1" sysctl -qw "net.ipv6.conf.${dev//.//}.accept_dad=0"
-	done
-}
-
-lab6_up()
-{
-	local word
-	for word in router isp h1 h2; do
-		ipv6_on "$word"
-	done
-	at router sysctl -qw net.ipv6.conf.all.forwarding=1
-	at isp sysctl -qw net.ipv6.conf.all.forwarding=1
-	at router ip addr add fd00:1::1/64 dev lan nodad
-	at router ip addr add 2001:db8:1::1/64 dev lan nodad
-	at router ip addr add $EXT6/64 dev wan nodad
-	at router ip -6 route add default via 2001:db8::1
-	at h1 ip addr add fd00:1::2/64 dev eth0 nodad
-	at h1 ip addr add 2001:db8:1::2/64 dev eth0 nodad
-	at h2 ip addr add fd00:1::3/64 dev eth0 nodad
-	at h1 ip -6 route add default via fd00:1::1 src fd00:1::2
-	at h2 ip -6 route add default via fd00:1::1
-	at isp ip addr add 2001:db8::1/64 dev home nodad
-	at isp ip addr add $B1/128 dev lo nodad
-	at isp ip addr add $B2/128 dev lo nodad
-	# a host with a global address is reached without NAT
-	at isp ip -6 route add 2001:db8:1::/64 via $EXT6
-	at isp nft -f - <<-'END' || die "nft in isp"
-	table ip6 watch {
-		counter leaks { }
-		chain pre {
-			type filter hook prerouting priority raw; policy accept;
-			iifname "home" ip6 saddr fc00::/7 counter name leaks
-		}
-	}
-	END
-	# link-local addresses come by themselves, a moment later
-	wait_for 5 all_link_local || die "router has no link-local addresses"
-	start servers6 isp "$PEER" serve $B1 $B2
-	wait_for 5 logged servers6 serving || die "servers6: $(cat "$T/servers6")"
-	wait_for 5 at router ping -6 -c 1 -W 1 -q $B1 || die "the router has no way out"
-}
-
-all_link_local()
-{
-	local dev
-	for dev in lan br-c p-h1 p-h2 p-c1 wan; do
-		at router ip -6 route show table local dev "$dev" | grep -q '^local fe80' || return 1
-	done
-}
-
-leaks6() { at isp nft list counter ip6 watch leaks | sed -n 's/.*packets \([0-9]*\) .*/\1/p'; }
 rules6() { at router ip -6 rule; at router ip -6 route show table all; at router ip -6 neigh show nud permanent; }
 
 udp_rule_there() { at router ip -6 rule | grep -q "to $EXT6 iif lan ipproto udp"; }

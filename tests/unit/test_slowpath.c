@@ -125,12 +125,13 @@ static void one_host_does_not_push_out_others(void **state)
 	late_free(l);
 }
 
-static unsigned allowed(struct refuse_limit *r, uint32_t addr, unsigned tries, uint64_t now)
+static unsigned allowed(struct refuse_limit *r, uint32_t host, unsigned tries, uint64_t now)
 {
+	const struct net_addr addr = net_addr_from4(host);
 	unsigned n = 0;
 
 	while (tries--)
-		n += refuse_allowed(r, addr, now);
+		n += refuse_allowed(r, &addr, now);
 	return n;
 }
 
@@ -183,11 +184,12 @@ static uint32_t sum(const uint8_t *p, size_t n)
 static void refusal_quotes_what_the_host_sent(void **state)
 {
 	uint8_t msg[REFUSE_MAX];
-	uint32_t to;
+	struct net_addr to;
 
 	(void)state;
 	assert_int_equal(refuse_build(udp_packet, sizeof(udp_packet), true, msg, &to), 36);
-	assert_int_equal(to, htonl(0xc0a80102));
+	assert_true(net_addr_is4(&to));
+	assert_int_equal(net_addr_to4(&to), htonl(0xc0a80102));
 	assert_int_equal(msg[0], 3);
 	assert_int_equal(msg[1], 13);
 	assert_int_equal(sum(msg, 36), 0xffff);
@@ -202,7 +204,7 @@ static void refusal_quotes_what_the_host_sent(void **state)
 static void no_refusal_of(size_t at, uint8_t value, size_t len)
 {
 	uint8_t packet[32], msg[REFUSE_MAX];
-	uint32_t to;
+	struct net_addr to;
 
 	memcpy(packet, udp_packet, sizeof(packet));
 	packet[at] = value;
@@ -214,9 +216,72 @@ static void refusals_that_are_not_sent(void **state)
 	(void)state;
 	no_refusal_of(0, 0x45, 27); /* too short */
 	no_refusal_of(0, 0x4f, 32); /* options beyond the end */
-	no_refusal_of(0, 0x65, 32); /* IPv6 */
+	no_refusal_of(0, 0x55, 32); /* no IP version */
+	no_refusal_of(0, 0x65, 32); /* too short for IPv6 */
 	no_refusal_of(7, 1, 32); /* later fragment */
 	no_refusal_of(16, 224, 32); /* to a group */
+}
+
+/* fd00:1::2 to 2001:db8:f::10, UDP, behind extension headers as long as need be */
+static size_t udp6_packet(uint8_t *p, size_t len)
+{
+	static const uint8_t head[40] = { 0x60, 0,    0,    0, 0,    0,		 0,
+					  63,	0xfd, 0,    0, 1,    [23] = 2,	 [24] = 0x20,
+					  1,	0x0d, 0xb8, 0, 0x0f, [39] = 0x10 };
+
+	memcpy(p, head, sizeof(head));
+	p[6] = 17;
+	for (size_t i = sizeof(head); i < len; i++)
+		p[i] = (uint8_t)(i * 7);
+	return len;
+}
+
+static void refusal_over_ipv6(void **state)
+{
+	uint8_t packet[2000], msg[REFUSE_MAX];
+	struct net_addr to, host;
+	size_t n = udp6_packet(packet, 60);
+
+	(void)state;
+	assert_int_equal(net_addr_parse("fd00:1::2", &host), 0);
+	assert_int_equal(refuse_build(packet, n, true, msg, &to), 68);
+	assert_true(net_addr_eq(&to, &host));
+	assert_int_equal(msg[0], 1);
+	assert_int_equal(msg[1], 1);
+	for (int i = 2; i < 8; i++)
+		assert_int_equal(msg[i], 0);
+	assert_int_equal(msg[8 + 7], 64); /* hop limit, before it was forwarded */
+	packet[7] = 64;
+	assert_memory_equal(msg + 8, packet, 60);
+	assert_int_equal(refuse_build(packet, n, false, msg, &to), 68);
+	assert_int_equal(msg[8 + 7], 64);
+	packet[7] = 255;
+	assert_int_equal(refuse_build(packet, n, true, msg, &to), 68);
+	assert_int_equal(msg[8 + 7], 255);
+	/* what is longer than the least MTU is cut */
+	n = udp6_packet(packet, sizeof(packet));
+	assert_int_equal(refuse_build(packet, n, true, msg, &to), 1280 - 40);
+	assert_memory_equal(msg + 8 + 8, packet + 8, 1232 - 8);
+}
+
+static void no_refusal6_of(size_t at, uint8_t value, size_t n, size_t len)
+{
+	uint8_t packet[60], msg[REFUSE_MAX];
+	struct net_addr to;
+
+	udp6_packet(packet, sizeof(packet));
+	for (size_t i = at; i < at + n; i++)
+		packet[i] = value;
+	assert_int_equal(refuse_build(packet, len, true, msg, &to), 0);
+}
+
+static void refusals_over_ipv6_that_are_not_sent(void **state)
+{
+	(void)state;
+	no_refusal6_of(0, 0x60, 1, 39); /* too short */
+	no_refusal6_of(24, 0xff, 1, 60); /* to a group */
+	no_refusal6_of(8, 0xff, 1, 60); /* from a group */
+	no_refusal6_of(8, 0, 16, 60); /* from nobody */
 }
 
 int main(void)
@@ -230,6 +295,8 @@ int main(void)
 		cmocka_unit_test(refusals_in_all),
 		cmocka_unit_test(refusal_quotes_what_the_host_sent),
 		cmocka_unit_test(refusals_that_are_not_sent),
+		cmocka_unit_test(refusal_over_ipv6),
+		cmocka_unit_test(refusals_over_ipv6_that_are_not_sent),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
