@@ -21,6 +21,12 @@ struct foreign_snat {
 	uint16_t port_lo, port_hi; /* source ports it gives out; 0: it names none */
 };
 
+/** foreign_owns_subnet() - a rule that names sources and nothing else: those hosts are its own. */
+static inline bool foreign_owns_subnet(const struct foreign_snat *s)
+{
+	return s->src.n && !s->names_iface && !s->names_dest;
+}
+
 /* A DNAT or redirect rule that can meet packets entering on the interface. */
 struct foreign_dnat {
 	char *where;
@@ -64,6 +70,10 @@ struct foreign {
  */
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
 		 struct foreign **ret_foreign, struct err *err);
+struct fw_snapshot;
+/** foreign_analyse() - foreign_read() on a snapshot that exists already. */
+int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
+		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
 void foreign_free(struct foreign *f);
 
 #endif

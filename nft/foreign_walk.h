@@ -30,8 +30,4 @@ struct walk {
 int walk_base(struct walk *w, const struct fw_chain *base, const struct region *in);
 void walk_clear(struct walk *w);
 
-/** foreign_analyse() - foreign_read() on a snapshot that exists already. */
-int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
-		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
-
 #endif
