@@ -96,6 +96,7 @@ struct host_prog {
 	uint32_t priority; /* HOST_PROG_CLSACT */
 	uint32_t handle; /* HOST_PROG_CLSACT */
 	bool direct_action; /* HOST_PROG_CLSACT, bpf: its return value is the verdict */
+	bool named; /* @name is the program's own */
 	bool own; /* einat's, by its name */
 };
 
@@ -117,12 +118,13 @@ struct host_socket {
 
 struct host_sysctl {
 	char name[96]; /* "net.ipv4.conf.wan.rp_filter"; a dot in an interface's name is '/' */
-	char value[96]; /* words separated by one space */
+	char *value; /* words separated by one space */
 };
 
-/* What another einat left: a control socket, or a directory of pinned objects. */
+/* An einat of this network namespace: one that runs, or what is pinned of one. */
 struct host_einat {
-	char path[128];
+	char ifname[HOST_IFNAME]; /* its external interface */
+	bool running; /* it holds the control socket */
 	bool pins;
 };
 
