@@ -247,7 +247,7 @@ struct einat_sweep {
 
 /*
  * Map "events" (ring buffer): packets that the daemon has to deal with, each a struct
- * einat_event. If there is no room, or a CPU has made more than EVENT_BURST_ of them within one
+ * einat_event. If there is no room, or a CPU would make more than EVENT_BURST_ of them within one
  * window of 2^EVENT_WINDOW_SHIFT ns (17 ms), the packet ends as it would without a daemon.
  */
 enum einat_event_kind {
@@ -262,9 +262,17 @@ enum einat_event_kind {
 #define EVENT_BURST_FULL   16
 #define EVENT_BURST_LATE   64
 /* EVENT_FULL, EVENT_REFUSED: at most so many bytes; what an ICMP message about them quotes. */
-#define EVENT_HEAD_MAX	 68 /* IPv4: the largest header and 8 bytes */
-#define EVENT_HEAD6_MAX	 1232 /* IPv6: the least MTU without the message's headers */
-#define EVENT_PACKET_MAX 1984 /* EVENT_LATE_FRAGMENT: a larger one is not handed over */
+#define EVENT_HEAD_MAX	68 /* IPv4: the largest header and 8 bytes */
+#define EVENT_HEAD6_MAX 1232 /* IPv6: the least MTU without the message's headers */
+/*
+ * EVENT_LATE_FRAGMENT: the room that is reserved in the ring, by the size of the packet; and as how
+ * many of EVENT_BURST_LATE it counts.
+ */
+#define EVENT_PACKET_SMALL 1984
+#define EVENT_PACKET_JUMBO 9216
+#define EVENT_PACKET_MAX   65575 /* IPv6: the fixed header and what its length can say */
+#define EVENT_COST_JUMBO   4
+#define EVENT_COST_MAX	   32
 
 struct einat_event {
 	__u32 kind; /* enum einat_event_kind */
@@ -308,7 +316,7 @@ enum einat_dir {
 	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
 	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
 	X(FULL, "full", 'D', "no free port in the slice")                                          \
-	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP, within limits")     \
+	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP, within limits")             \
 	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
 	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
 	X(CONTENTION, "contention", 'D', "another CPU changed the same binding; sender repeats")   \

@@ -8,7 +8,8 @@
 
 #include "bpf/parse.h"
 
-static __always_inline bool event_allowed(__u32 kind, __u32 burst)
+/* @cost: as how many of the @burst it counts */
+static __always_inline bool event_allowed(__u32 kind, __u32 burst, __u32 cost)
 {
 	struct event_rate *r = bpf_map_lookup_elem(&event_rates, &kind);
 	__u64 window = bpf_ktime_get_ns() >> EVENT_WINDOW_SHIFT;
@@ -19,7 +20,8 @@ static __always_inline bool event_allowed(__u32 kind, __u32 burst)
 		r->window = window;
 		r->n = 0;
 	}
-	return r->n++ < burst;
+	r->n += cost;
+	return r->n <= burst;
 }
 
 /*
@@ -72,7 +74,7 @@ static __noinline int event_full(struct __sk_buff *skb, const struct pkt *p,
 	__u32 kind = refuse ? EVENT_REFUSED : EVENT_FULL;
 	__u32 len = p->end - p->l3;
 
-	if (!event_allowed(kind, EVENT_BURST_FULL))
+	if (!event_allowed(kind, EVENT_BURST_FULL, 1))
 		return reason;
 	if (is6(p))
 		event_put(skb, p, kind, len < EVENT_HEAD6_MAX ? len : EVENT_HEAD6_MAX, NULL,
@@ -82,14 +84,28 @@ static __noinline int event_full(struct __sk_buff *skb, const struct pkt *p,
 	return reason;
 }
 
+static __always_inline __u32 event_cost(__u32 len)
+{
+	if (len <= EVENT_PACKET_SMALL)
+		return 1;
+	return len <= EVENT_PACKET_JUMBO ? EVENT_COST_JUMBO : EVENT_COST_MAX;
+}
+
 /** event_late_fragment() - hand over a copy of a whole inbound fragment. */
 static __noinline int event_late_fragment(struct __sk_buff *skb, const struct pkt *p,
 					  const struct einat_frag_key *key)
 {
+	const __u32 kind = EVENT_LATE_FRAGMENT;
 	__u32 len = p->end - p->l3;
 
-	if (len <= EVENT_PACKET_MAX && event_allowed(EVENT_LATE_FRAGMENT, EVENT_BURST_LATE))
-		event_put(skb, p, EVENT_LATE_FRAGMENT, len, key, EVENT_PACKET_MAX);
+	if (!event_allowed(kind, EVENT_BURST_LATE, event_cost(len)))
+		return 0;
+	if (len <= EVENT_PACKET_SMALL)
+		event_put(skb, p, kind, len, key, EVENT_PACKET_SMALL);
+	else if (len <= EVENT_PACKET_JUMBO)
+		event_put(skb, p, kind, len, key, EVENT_PACKET_JUMBO);
+	else
+		event_put(skb, p, kind, len, key, EVENT_PACKET_MAX);
 	return 0;
 }
 

@@ -47,22 +47,31 @@ void late_free(struct late *l)
 	free(l);
 }
 
-static void make_room(struct late *l, const struct einat_frag_key *key, size_t len)
+/* The oldest one of @source that has to give way for @len bytes more, or NULL. */
+static struct held *in_the_way(const struct late *l, const struct einat_addr *source, size_t len)
 {
 	struct held *h, *oldest = NULL;
-	unsigned same = 0;
+	size_t n = 0, bytes = 0;
 
 	TAILQ_FOREACH(h, &l->list, link)
 	{
-		if (memcmp(&h->key.saddr, &key->saddr, sizeof(key->saddr)))
+		if (memcmp(&h->key.saddr, source, sizeof(*source)))
 			continue;
 		if (!oldest)
 			oldest = h;
-		same++;
+		n++;
+		bytes += h->len;
 	}
-	if (same >= LATE_MAX)
-		drop(l, oldest);
-	while (l->n && (l->n >= LATE_MAX_ALL || l->bytes + len > LATE_MAX_BYTES))
+	return n >= LATE_MAX || bytes + len > LATE_MAX_BYTES ? oldest : NULL;
+}
+
+static void make_room(struct late *l, const struct einat_frag_key *key, size_t len)
+{
+	struct held *h;
+
+	while ((h = in_the_way(l, &key->saddr, len)))
+		drop(l, h);
+	while (l->n && (l->n >= LATE_ALL || l->bytes + len > LATE_ALL_BYTES))
 		drop(l, TAILQ_FIRST(&l->list));
 }
 

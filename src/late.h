@@ -17,8 +17,9 @@
  * is a matter of milliseconds.
  */
 #define LATE_MAX	64 /* fragments of one source */
-#define LATE_MAX_ALL	256
-#define LATE_MAX_BYTES	(384 * 1024)
+#define LATE_MAX_BYTES	(128 * 1024)
+#define LATE_ALL	256 /* of all */
+#define LATE_ALL_BYTES	(384 * 1024)
 #define LATE_LIFE_MS	2000
 #define LATE_PACKET_MAX EVENT_PACKET_MAX
 

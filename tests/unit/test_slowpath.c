@@ -43,9 +43,10 @@ static void sent(const void *packet, size_t len, void *data)
 static void add(struct late *l, uint32_t source, uint16_t id, uint8_t mark, size_t len,
 		uint64_t now)
 {
-	uint8_t packet[LATE_PACKET_MAX] = { mark };
+	static uint8_t packet[LATE_PACKET_MAX];
 	struct einat_frag_key key = key_of(source, id);
 
+	packet[0] = mark;
 	assert_true(late_add(l, &key, packet, len, now));
 }
 
@@ -89,7 +90,7 @@ static void limits_hold(void **state)
 {
 	struct late *l = late_new();
 	struct einat_frag_key key = key_of(1, 1);
-	uint8_t large[LATE_PACKET_MAX + 1] = { 0 };
+	static const uint8_t large[LATE_PACKET_MAX + 1];
 	struct seen s = { .ready = 4242 };
 
 	(void)state;
@@ -99,10 +100,10 @@ static void limits_hold(void **state)
 	assert_int_equal(late_count(l), LATE_MAX);
 	for (uint32_t i = 0; i < 10000; i++)
 		add(l, i, 1, 1, 100, 1);
-	assert_int_equal(late_count(l), LATE_MAX_ALL);
+	assert_int_equal(late_count(l), LATE_ALL);
 	for (uint32_t i = 0; i < 10000; i++) {
-		add(l, i, 1, 1, LATE_PACKET_MAX, 1);
-		assert_true(late_bytes(l) <= LATE_MAX_BYTES);
+		add(l, i, 1, 1, i % 2 ? 1500 : LATE_PACKET_MAX, 1);
+		assert_true(late_bytes(l) <= LATE_ALL_BYTES);
 	}
 	/* in a flood a new one still finds room */
 	add(l, 77, 4242, 1, 100, 2);
@@ -119,7 +120,8 @@ static void one_host_does_not_push_out_others(void **state)
 	(void)state;
 	add(l, 77, 4242, 1, 100, 1);
 	for (unsigned i = 0; i < 10000; i++)
-		add(l, 1, (uint16_t)(i % 4000), 1, LATE_PACKET_MAX, 1);
+		add(l, 1, (uint16_t)(i % 4000), 1, i % 3 ? 1500 : LATE_PACKET_MAX, 1);
+	assert_true(late_bytes(l) <= 100 + LATE_MAX_BYTES);
 	late_release(l, 2, ready, sent, &s);
 	assert_int_equal(s.n, 1);
 	late_free(l);
