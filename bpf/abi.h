@@ -13,8 +13,8 @@
 #define EINAT_ABI 6
 /*
  * The oldest version whose bindings can be copied: ctl is laid out as now, slots as now since
- * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to t_tcp_syn, which begins
- * what version 6 added.
+ * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to max_per_host, which
+ * begins what version 6 added.
  */
 #define EINAT_ABI_COPY	 1
 #define EINAT_ABI_SLOTS	 3
@@ -190,8 +190,8 @@ struct einat_cfg {
 	__u32 t_frag;
 	struct einat_ext ext[EINAT_MAX_EXT];
 	struct einat_cfg_slice slices[EINAT_MAX_SLICES];
+	__u32 max_per_host[EINAT_PROTO_COUNT]; /* ports of one internal address; 0: any number */
 	__u32 t_tcp_syn; /* a session is opening, none is established */
-	__u32 pad;
 };
 
 /* Map "ctl" (array of 1, mmap-able). */
@@ -211,12 +211,21 @@ struct einat_ctl {
 #define CTL_F_MADE_CLSACT (1u << 0) /* the clsact qdisc is einat's: to be removed with it */
 
 /*
+ * An expired binding's port rests (RFC 6888 REQ-8): its slot stays LIVE, though absent, for so many
+ * seconds. Its endpoint gets it back; another one only if the slice has no other port.
+ */
+#define EINAT_HOLD_DOWN 120
+
+/*
  * Map "avail" (array of __u64, mmap-able, written by user space): bit set = the port may be
  * given to a new binding of that slice: it is in the slice and its owner is einat.
  * Index: (slice * EINAT_PROTO_COUNT + proto) * EINAT_PORT_WORDS + port / 64.
  *
  * Map "used" (array of __u64, mmap-able, written by BPF under the slot's lock): bit set = the
  * slot is not free. Index: plane * EINAT_PORT_WORDS + port / 64.
+ *
+ * Map "held" (as "used"): bit set = a sweep has found the slot's binding expired, and its port
+ * rests.
  */
 
 /* Map "locks" (array of EINAT_LOCKS of struct { struct bpf_spin_lock }): number slot / 64. */
@@ -228,7 +237,7 @@ struct einat_ctl {
 #define SWEEP_MAX 4096 /* slots looked at in one run, at most */
 
 enum einat_sweep_op {
-	SWEEP_EXPIRED, /* free what has expired in [first, first + count) */
+	SWEEP_EXPIRED, /* free what expired in [first, first + count) and has rested */
 	SWEEP_FORCE, /* free every slot in the range, static ones too */
 	SWEEP_ADD, /* make the binding @ep <-> slot @first (static with flag); count is 1 */
 };
@@ -252,7 +261,8 @@ struct einat_sweep {
  */
 enum einat_event_kind {
 	EVENT_FULL, /* no free port in the slice: dropped, for masquerade to take the flow */
-	EVENT_REFUSED, /* the same with CFG_F_WHEN_FULL_REFUSE, for the sender to be told */
+	EVENT_REFUSED, /* for the sender to be told: CFG_F_WHEN_FULL_REFUSE, or max_per_host is met
+			*/
 	EVENT_LATE_FRAGMENT, /* inbound, its first one not seen yet: passed on, this is a copy */
 	EINAT_EVENT_COUNT,
 };
@@ -316,6 +326,7 @@ enum einat_dir {
 	X(MALFORMED, "malformed", 'P', "headers cut short or inconsistent")                        \
 	X(MALFORMED_DROP, "malformed-drop", 'D', "malformed and from inside: would leak")          \
 	X(FULL, "full", 'D', "no free port in the slice")                                          \
+	X(HOST_LIMIT, "host-limit", 'D', "the host has as many ports as it may: sender told")      \
 	X(REFUSED, "refused", 'D', "no free port: sender told by ICMP, within limits")             \
 	X(TABLE_FULL, "table-full", 'D', "no room for the binding in memory")                      \
 	X(NO_ADDRESS, "no-address", 'D', "no external address to translate to")                    \
@@ -360,7 +371,7 @@ _Static_assert(sizeof(struct einat_frag) == 16, "abi");
 _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
 _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
-_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 8, "abi");
+_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 16, "abi");
 _Static_assert(sizeof(struct einat_ctl) == 64, "abi");
 _Static_assert(sizeof(struct einat_sweep) == 52, "abi");
 _Static_assert(sizeof(struct einat_event) == 56, "abi");

@@ -184,42 +184,59 @@ static __noinline bool socket_holds(struct __sk_buff *skb, const struct pkt *p,
 	return true;
 }
 
+/* A port for @p in @slice at address @e: reserved, in b->slot, and b->port. False: full. */
+static __always_inline bool binding_port(struct __sk_buff *skb, const struct pkt *p,
+					 const struct einat_cfg *c, __u32 slice, int e,
+					 struct bind *b)
+{
+	__u32 where = ext_plane(c, e, p->proto) << 16 | avail_base(slice, p->proto);
+	__u32 own = bpf_ntohs(p->sport);
+	__u32 start = bpf_get_prandom_u32() | 0x10000;
+	int i, slot;
+
+	for (i = 0; i < PORT_TRIES; i++) {
+		slot = port_take(where, own, start, p->active, p->now);
+		if (slot < 0 &&
+		    port_reclaim(where, own << 16 | (start & 0xffff), p->active, p->now))
+			slot = port_take(where, own, start, p->active, p->now);
+		if (slot < 0)
+			return false;
+		b->slot = slot;
+		bind_external(b, c, e);
+		if (!socket_holds(skb, p, b))
+			return true;
+		slot_release(slot);
+		start = (__u16)(slot + 1);
+	}
+	return false;
+}
+
 /* A new binding in @slice. GO_ON, -EEXIST, or a reason. */
 static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *p,
 				       const struct einat_cfg *c, __u32 slice, struct bind *b)
 {
 	int e = ext_choose(p->active, p->saddr.d[0], p->saddr.d[1], p->proto);
-	__u32 start = bpf_get_prandom_u32() | 0x10000;
-	int i, slot, seq;
-	__u32 where;
+	int seq;
 
 	if (e < 0)
 		return REASON_NO_ADDRESS;
-	where = ext_plane(c, e, p->proto) << 16 | avail_base(slice, p->proto);
 	sweep_ahead(p->active, p->now);
-	for (i = 0; i < PORT_TRIES; i++) {
-		slot = port_take(where, bpf_ntohs(p->sport), start, p->active, p->now);
-		if (slot < 0 && port_reclaim(where, p->active, p->now))
-			slot = port_take(where, bpf_ntohs(p->sport), start, p->active, p->now);
-		if (slot < 0)
-			return REASON_FULL;
-		b->slot = slot;
-		bind_external(b, c, e);
-		if (!socket_holds(skb, p, b))
-			break;
-		slot_release(slot);
-		start = (__u16)(slot + 1);
-	}
-	if (i == PORT_TRIES)
+	if (host_add(p->saddr.d[0], p->saddr.d[1], p->proto,
+		     c->max_per_host[index_mask(p->proto, 3)])) /* EINAT_PROTO_COUNT has no port */
+		return REASON_HOST_LIMIT;
+	if (!binding_port(skb, p, c, slice, e, b)) {
+		host_del(p->saddr.d[0], p->saddr.d[1], p->proto);
 		return REASON_FULL;
+	}
 	if (b->port == p->sport)
 		count(COUNT_PORT_KEPT);
-	seq = slot_publish(slot, p->saddr.d[0], p->saddr.d[1],
+	seq = slot_publish(b->slot, p->saddr.d[0], p->saddr.d[1],
 			   SLOT_WORD(0, p->proto, p->sport, ext_get(c, e)->gen), p->now);
 	b->seq = seq;
 	b->made = 1;
 	if (seq >= 0)
 		return GO_ON;
+	host_del(p->saddr.d[0], p->saddr.d[1], p->proto);
 	return seq == -EEXIST ? -EEXIST : REASON_TABLE_FULL;
 }
 
@@ -277,7 +294,7 @@ static __noinline int binding_make(struct __sk_buff *skb, const struct pkt *p,
 			if (binding_revive(skb, p, c, slice, b))
 				return GO_ON;
 			slot_expire(b->slot, plane_gen(p->active, b->slot / EINAT_PORTS), p->active,
-				    0, p->now);
+				    END_ABSENT, p->now);
 		}
 		ret = binding_new(skb, p, c, slice, b);
 		if (ret != -EEXIST)

@@ -58,8 +58,8 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 		return guard_slice(skb, p, c, REASON_ICMP_OTHER);
 
 	reason = binding_out(skb, p, c, &b);
-	if (reason == REASON_FULL)
-		return event_full(skb, p, c);
+	if (reason == REASON_FULL || reason == REASON_HOST_LIMIT)
+		return event_full(skb, p, c, reason);
 	if (reason >= 0)
 		return reason;
 	tcp_track(p, &b, EINAT_OUT);

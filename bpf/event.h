@@ -65,15 +65,19 @@ static __always_inline void event_put(struct __sk_buff *skb, const struct pkt *p
 		bpf_ringbuf_discard(e, 0);
 }
 
-/** event_full() - the slice has no port for @p; returns the reason that it ends for. */
+/**
+ * event_full() - there is no port for @p; returns the reason that it ends for.
+ * @reason: REASON_FULL, or REASON_HOST_LIMIT: refused, since masquerade knows no limit
+ */
 static __noinline int event_full(struct __sk_buff *skb, const struct pkt *p,
-				 const struct einat_cfg *c)
+				 const struct einat_cfg *c, int reason)
 {
-	bool refuse = c->flags & CFG_F_WHEN_FULL_REFUSE;
-	int reason = refuse ? REASON_REFUSED : REASON_FULL;
+	bool refuse = reason == REASON_HOST_LIMIT || c->flags & CFG_F_WHEN_FULL_REFUSE;
 	__u32 kind = refuse ? EVENT_REFUSED : EVENT_FULL;
 	__u32 len = p->end - p->l3;
 
+	if (refuse && reason == REASON_FULL)
+		reason = REASON_REFUSED;
 	if (!event_allowed(kind, EVENT_BURST_FULL, 1))
 		return reason;
 	if (is6(p))

@@ -68,6 +68,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, EINAT_PORT_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} held SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, EINAT_PROTO_COUNT *EINAT_PORT_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);

@@ -20,7 +20,7 @@
 #define FIT_CLASS  (2 << 16) /* class (below 1024 or not) differs */
 #define FIT_NONE   (4 << 16)
 
-/* Full slices: how many blocks with expired candidates one allocation looks through. */
+/* Full slices: how many blocks with slots in use one allocation looks through. */
 #define RECLAIM_BLOCKS 1
 /* Groups of 16 slots that one allocation skips at most to find one that is in use. */
 #define SWEEP_GROUPS 16
@@ -69,6 +69,14 @@ static __always_inline __u64 used_word(__u32 plane, __u32 word)
 	return v ? READ_ONCE(*v) : ~0ull;
 }
 
+static __always_inline __u64 held_word(__u32 plane, __u32 word)
+{
+	__u32 key = plane * EINAT_PORT_WORDS + word;
+	__u64 *v = bpf_map_lookup_elem(&held, &key);
+
+	return v ? READ_ONCE(*v) : 0;
+}
+
 static __always_inline __u32 avail_base(__u32 slice, __u32 proto)
 {
 	return (slice * EINAT_PROTO_COUNT + proto) * EINAT_PORT_WORDS;
@@ -79,8 +87,12 @@ static __always_inline bool port_available(__u32 base, __u16 port)
 	return avail_word(base, port / 64) >> (port & 63) & 1;
 }
 
+/* Beside a plane: candidates are the ports that rest. */
+#define PLANE_HELD (1u << 31)
+
 /*
  * The candidate of word @w that comes next after @start: FIT_ | port.
+ * @plane:     of "used"; with PLANE_HELD of "held"
  * @own_start: internal port << 16 | port where to begin
  */
 __noinline __u32 port_of_word(__u32 base, __u32 plane, __u32 w, __u32 own_start)
@@ -93,7 +105,10 @@ __noinline __u32 port_of_word(__u32 base, __u32 plane, __u32 w, __u32 own_start)
 
 	if (!free)
 		return FIT_NONE;
-	free &= ~used_word(plane, w);
+	if (plane & PLANE_HELD)
+		free &= held_word(plane & ~PLANE_HELD, w);
+	else
+		free &= ~used_word(plane, w);
 	if (!free)
 		return FIT_NONE;
 	if ((w < 1024 / 64) != (own < 1024))
@@ -149,10 +164,11 @@ __noinline int port_find(__u32 base, __u32 plane, __u32 own_start)
 }
 
 /*
- * slots_sweep() - look at the slots of one word of "used" that are in @mask; free those that are
- * absent, or all of them with @force. Returns the sum of SLOT_FREED and SLOT_STAYS.
+ * slots_sweep() - look at the slots of one word of "used" that are in @mask and free those that
+ * @end (enum slot_end) tells; one of them with END_ABSENT, which is for who needs a port, and the
+ * others rest on. Returns the sum of SLOT_FREED and SLOT_STAYS.
  */
-__noinline __u32 slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, __u32 now)
+__noinline __u32 slots_sweep(__u32 word, __u64 mask, __u32 end, __u32 active, __u32 now)
 {
 	__u64 *v = bpf_map_lookup_elem(&used, &word);
 	__u32 gen_proto;
@@ -166,13 +182,15 @@ __noinline __u32 slots_sweep(__u32 word, __u64 mask, __u32 force, __u32 active, 
 		return 0;
 	gen_proto = plane_gen(active, word / EINAT_PORT_WORDS);
 	for (i = 0; i < 64 && mask; i++) {
-		sum += slot_expire(word * 64 + bit_lowest(mask), gen_proto, active, force, now);
+		sum += slot_expire(word * 64 + bit_lowest(mask), gen_proto, active, end, now);
 		mask &= mask - 1;
+		if (end == END_ABSENT && sum & 0xffff)
+			break;
 	}
 	return sum;
 }
 
-/* Candidates of one block that are taken by expired bindings: freed. Returns as slots_sweep(). */
+/* A candidate of one block that is taken by an expired binding: freed. As slots_sweep(). */
 __noinline int reclaim_block(__u32 base, __u32 plane_block, __u32 active, __u32 now)
 {
 	__u32 plane = plane_block / BLOCKS, block = plane_block % BLOCKS;
@@ -183,17 +201,16 @@ __noinline int reclaim_block(__u32 base, __u32 plane_block, __u32 active, __u32 
 	for (i = 0; i < BLOCK_WORDS; i++) {
 		__u32 w = block * BLOCK_WORDS + i;
 
-		sum += slots_sweep(plane * EINAT_PORT_WORDS + w, avail_word(base, w), 0, active,
-				   now);
+		sum += slots_sweep(plane * EINAT_PORT_WORDS + w, avail_word(base, w), END_ABSENT,
+				   active, now);
+		if (sum & 0xffff)
+			break;
 	}
 	return sum;
 }
 
-/**
- * port_reclaim() - no candidate is left: free expired bindings that hold one, in RECLAIM_BLOCKS
- * blocks at most from a random one on. Returns how many were freed.
- */
-__noinline int port_reclaim(__u32 base_plane, __u32 active, __u32 now)
+/* The same in RECLAIM_BLOCKS blocks at most from a random one on; how many were freed. */
+__noinline int reclaim_blocks(__u32 base_plane, __u32 active, __u32 now)
 {
 	__u32 base = base_plane & 0xffff, plane = base_plane >> 16;
 	__u32 start = bpf_get_prandom_u32();
@@ -213,6 +230,28 @@ __noinline int port_reclaim(__u32 base_plane, __u32 active, __u32 now)
 }
 
 /**
+ * port_reclaim() - no candidate is left: end the rest of a port, since one that rests is better
+ * than none. Those that a sweep has noted come first; without a sweep (no daemon), what is found.
+ * @own_start: see port_of_word(). Returns how many were freed.
+ */
+__noinline int port_reclaim(__u32 base_plane, __u32 own_start, __u32 active, __u32 now)
+{
+	__u32 base = base_plane & 0xffff, plane = base_plane >> 16;
+	__u32 i;
+
+	for (i = 0; i < TAKE_TRIES; i++) {
+		int port = port_find(base, plane | PLANE_HELD, own_start);
+
+		if (port < 0)
+			break;
+		if (slot_expire(plane * EINAT_PORTS + (__u16)port, plane_gen(active, plane), active,
+				END_ABSENT, now) == SLOT_FREED)
+			return 1;
+	}
+	return reclaim_blocks(base_plane, active, now);
+}
+
+/**
  * port_take() - reserve a port for a new binding; its slot, or -1 if there is none.
  * @start: a port where to begin; above 0xffff: @own first, if it is available
  */
@@ -223,7 +262,7 @@ __noinline int port_take(__u32 base_plane, __u32 own, __u32 start, __u32 active,
 
 	own &= 0xffff;
 	if (start > 0xffff && port_available(base, own) &&
-	    !slot_take(plane * EINAT_PORTS + own, active, now))
+	    !slot_take(plane * EINAT_PORTS + own, active, END_RESTED, now))
 		return plane * EINAT_PORTS + own;
 	for (i = 0; i < TAKE_TRIES; i++) {
 		int port = port_find(base, plane, own << 16 | (start & 0xffff));
@@ -256,7 +295,7 @@ __noinline int sweep_ahead(__u32 active, __u32 now)
 		v = bpf_map_lookup_elem(&used, &word);
 		if (!v || !(*v & mask))
 			continue;
-		slots_sweep(word, mask, 0, active, now);
+		slots_sweep(word, mask, END_RESTED, active, now);
 		break;
 	}
 	/* Two CPUs may write the same place: then one group is looked at twice, which is harmless.

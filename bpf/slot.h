@@ -2,8 +2,8 @@
 /*
  * The life of one slot: FREE -> RESERVED -> LIVE -> FREEING -> FREE.
  *
- * "state", "seq" and the slot's bit in "used" change only under the slot's lock, which guards
- * the 64 slots of one word of "used". No helper is called under a lock. Whoever makes the
+ * "state", "seq" and the slot's bits in "used" and "held" change only under the slot's lock, which
+ * guards the 64 slots of one word of "used". No helper is called under a lock. Whoever makes the
  * transition to RESERVED or FREEING owns the slot until the next one, and may fill it or delete
  * its by_internal entry meanwhile. A reader takes no lock: it compares seq and state afterwards.
  *
@@ -12,11 +12,12 @@
 #ifndef EINAT_BPF_SLOT_H
 #define EINAT_BPF_SLOT_H
 
-#include "bpf/classify.h"
+#include "bpf/host.h"
 
 struct slot_ref {
 	struct einat_slot *s;
-	__u64 *word;
+	__u64 *word; /* of "used" */
+	__u64 *held;
 	__u64 bit;
 	struct lock *lock;
 };
@@ -30,7 +31,8 @@ static __always_inline bool slot_ref(__u32 slot, struct slot_ref *r)
 	if (!r->s)
 		return false;
 	r->word = bpf_map_lookup_elem(&used, &word);
-	if (!r->word)
+	r->held = bpf_map_lookup_elem(&held, &word);
+	if (!r->word || !r->held)
 		return false;
 	r->lock = bpf_map_lookup_elem(&locks, &lock);
 	return r->lock;
@@ -60,6 +62,7 @@ static __always_inline void slot_clear(const struct slot_ref *r)
 	bpf_spin_lock(&r->lock->lock);
 	r->s->state = SLOT_FREE;
 	*r->word &= ~r->bit;
+	*r->held &= ~r->bit;
 	bpf_spin_unlock(&r->lock->lock);
 }
 
@@ -132,6 +135,7 @@ __noinline int slot_revive(__u32 slot, __u32 seq, __u32 now)
 		r.s->flags &= SLOT_F_STATIC;
 		r.s->tcp_open = 0;
 		r.s->closed = 0;
+		*r.held &= ~r.bit;
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	return ret;
@@ -186,7 +190,7 @@ static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u1
 				      __u32 last_out, bool force)
 {
 	struct einat_endpoint ep = {};
-	bool won = false;
+	bool won = false, counted;
 	int i;
 
 	bpf_spin_lock(&r->lock->lock);
@@ -200,6 +204,7 @@ static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u1
 		return false;
 	ep.addr = r->s->addr;
 	ep.port = r->s->port;
+	counted = !(r->s->flags & SLOT_F_STATIC);
 	/* A plane without an address does not tell its protocol: the entry with our number is ours.
 	 */
 	for (i = 0; i < EINAT_PROTO_COUNT; i++) {
@@ -207,39 +212,73 @@ static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u1
 
 		ep.proto = i;
 		n = bpf_map_lookup_elem(&by_internal, &ep);
-		if (n && *n == slot)
-			bpf_map_delete_elem(&by_internal, &ep);
+		if (!n || *n != slot)
+			continue;
+		bpf_map_delete_elem(&by_internal, &ep);
+		if (counted)
+			host_del(ip_of(&r->s->addr)->d[0], ip_of(&r->s->addr)->d[1], i);
 	}
 	slot_clear(r);
 	count(COUNT_BINDING_FREED);
 	return true;
 }
 
+/* The binding is absent, and its port rests (@resting) or serves again: noted in "held". */
+static __always_inline void slot_hold(__u32 slot, __u16 seq, bool resting)
+{
+	struct slot_ref r;
+
+	if (!slot_ref(slot, &r) || !!(READ_ONCE(*r.held) & r.bit) == resting)
+		return;
+	bpf_spin_lock(&r.lock->lock);
+	if (r.s->state == SLOT_LIVE && r.s->seq == seq) {
+		if (resting)
+			*r.held |= r.bit;
+		else
+			*r.held &= ~r.bit;
+	}
+	bpf_spin_unlock(&r.lock->lock);
+}
+
 #define SLOT_FREED 1
 #define SLOT_STAYS (1 << 16)
 
+/* Which bindings slot_expire() ends. */
+enum slot_end {
+	END_RESTED, /* those that are absent and whose port has rested */
+	END_ABSENT, /* those that are absent */
+	END_ANY,
+};
+
 /**
- * slot_expire() - free the slot if its binding is absent, or with @force whatever it is.
+ * slot_expire() - free the slot if its binding is one that @end (enum slot_end) tells.
  * @gen_proto: generation << 8 | protocol of its plane, see plane_gen()
  * Returns SLOT_FREED, or SLOT_STAYS: in use, or not this call's to free.
  */
-__noinline int slot_expire(__u32 slot, __u32 gen_proto, __u32 active, __u32 force, __u32 now)
+__noinline int slot_expire(__u32 slot, __u32 gen_proto, __u32 active, __u32 end, __u32 now)
 {
 	const struct einat_cfg *c = cfg_get(active);
 	struct einat_slot *s = slot_get(slot);
 	__u32 last_out;
 	struct slot_ref r;
+	bool absent;
 	__u16 seq;
 
 	if (!c || !s)
 		return SLOT_STAYS;
 	seq = READ_ONCE(s->seq);
 	last_out = READ_ONCE(s->last_out);
-	if (!force && !slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now))
+	absent = slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now);
+	/* rested: it was absent that long ago too, since nothing has changed since then */
+	if ((end != END_ANY && !absent) ||
+	    (end == END_RESTED &&
+	     !slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now - EINAT_HOLD_DOWN))) {
+		slot_hold(slot, seq, absent);
 		return SLOT_STAYS;
+	}
 	if (!slot_ref(slot, &r))
 		return SLOT_STAYS;
-	return slot_free(&r, slot, seq, last_out, force) ? SLOT_FREED : SLOT_STAYS;
+	return slot_free(&r, slot, seq, last_out, end == END_ANY) ? SLOT_FREED : SLOT_STAYS;
 }
 
 /** plane_gen() - generation << 8 | protocol of a plane; 0 if it has no address any more. */
@@ -251,12 +290,12 @@ __noinline __u32 plane_gen(__u32 active, __u32 plane)
 	return c && i >= 0 ? (__u32)ext_get(c, EXT_OF(i))->gen << 8 | PROTO_OF(i) : 0;
 }
 
-/** slot_take() - reserve the slot, freeing an absent binding that holds it. 0 or -errno. */
-__noinline int slot_take(__u32 slot, __u32 active, __u32 now)
+/** slot_take() - reserve the slot, ending a binding that @end allows. 0 or -errno. */
+__noinline int slot_take(__u32 slot, __u32 active, __u32 end, __u32 now)
 {
 	if (!slot_reserve(slot))
 		return 0;
-	slot_expire(slot, plane_gen(active, slot / EINAT_PORTS), active, 0, now);
+	slot_expire(slot, plane_gen(active, slot / EINAT_PORTS), active, end, now);
 	return slot_reserve(slot);
 }
 

@@ -22,7 +22,8 @@ static __always_inline void sweep_range(struct einat_sweep *w, __u32 active, __u
 			mask <<= first & 63;
 		if (end - word * 64 < 64)
 			mask &= ~(~0ull << (end & 63));
-		sum = slots_sweep(word, mask, w->op == SWEEP_FORCE, active, now);
+		sum = slots_sweep(word, mask, w->op == SWEEP_FORCE ? END_ANY : END_RESTED, active,
+				  now);
 		w->freed += sum & 0xffff;
 		w->live += sum >> 16;
 	}
@@ -45,13 +46,18 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 		return -EADDRNOTAVAIL;
 	n = bpf_map_lookup_elem(&by_internal, &w->ep);
 	if (n)
-		slot_expire(*n, plane_gen(p->active, *n / EINAT_PORTS), p->active, 0, p->now);
-	if (slot_take(w->first, p->active, p->now))
+		slot_expire(*n, plane_gen(p->active, *n / EINAT_PORTS), p->active, END_ABSENT,
+			    p->now);
+	if (slot_take(w->first, p->active, END_ABSENT, p->now))
 		return -EEXIST;
 	seq = slot_publish(w->first, addr.d[0], addr.d[1],
 			   SLOT_WORD((__u8)w->flags, w->ep.proto, w->ep.port, gen),
 			   p->now - w->age);
-	return seq < 0 ? seq : 0;
+	if (seq < 0)
+		return seq;
+	if (!(w->flags & SLOT_F_STATIC)) /* counted, whatever the limit */
+		host_add(addr.d[0], addr.d[1], w->ep.proto, 0);
+	return 0;
 }
 
 /** sweep() - carry out the order in the first bytes of the packet, and write the answer there. */

@@ -58,6 +58,7 @@ struct conf_if {
 	bool ipv6; /* NAT66 */
 	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_close; /* seconds */
 	uint32_t t_tcp_syn; /* 0: as t_tcp_close */
+	uint32_t max_per_host[PROTO_COUNT]; /* ports of one internal host; 0: any number */
 };
 
 struct conf {

@@ -12,11 +12,23 @@
 #include "src/dataplane.h"
 
 static const char *const map_names[DP_MAP_COUNT] = {
-	[DP_CFG] = "cfg",	    [DP_CTL] = "ctl",	    [DP_SLOTS] = "slots",
-	[DP_USED] = "used",	    [DP_AVAIL] = "avail",   [DP_BY_INTERNAL] = "by_internal",
-	[DP_SESSIONS] = "sessions", [DP_FRAGS] = "frags",   [DP_SRC] = "src",
-	[DP_EXDST] = "exdst",	    [DP_LOCKS] = "locks",   [DP_STATS] = "stats",
-	[DP_COUNTS] = "counts",	    [DP_EVENTS] = "events", [DP_HOSTS] = "hosts",
+	[DP_CFG] = "cfg",
+	[DP_CTL] = "ctl",
+	[DP_SLOTS] = "slots",
+	[DP_USED] = "used",
+	[DP_AVAIL] = "avail",
+	[DP_BY_INTERNAL] = "by_internal",
+	[DP_SESSIONS] = "sessions",
+	[DP_FRAGS] = "frags",
+	[DP_SRC] = "src",
+	[DP_EXDST] = "exdst",
+	[DP_LOCKS] = "locks",
+	[DP_STATS] = "stats",
+	[DP_COUNTS] = "counts",
+	[DP_EVENTS] = "events",
+	[DP_HOSTS] = "hosts",
+	[DP_HELD] = "held",
+	[DP_HOST_PORTS] = "host_ports",
 };
 
 struct mapping {
@@ -27,7 +39,7 @@ struct mapping {
 struct dataplane {
 	int fd[DP_MAP_COUNT];
 	uint32_t max_entries[DP_MAP_COUNT];
-	struct mapping ctl, slots, used, avail;
+	struct mapping ctl, slots, used, held, avail;
 };
 
 const char *dp_map_name(enum dp_map map)
@@ -38,7 +50,7 @@ const char *dp_map_name(enum dp_map map)
 /* What bindings can be copied without: a version before EINAT_ABI may not have it. */
 static bool map_optional(int map)
 {
-	return map == DP_EVENTS || map == DP_HOSTS;
+	return map == DP_EVENTS || map == DP_HOSTS || map == DP_HELD || map == DP_HOST_PORTS;
 }
 
 int dataplane_fd(const struct dataplane *dp, enum dp_map map)
@@ -85,6 +97,8 @@ static int map_all(struct dataplane *dp, struct err *err)
 		ret = map_mmap(dp, DP_SLOTS, sizeof(struct einat_slot), &dp->slots, err);
 	if (!ret)
 		ret = map_mmap(dp, DP_USED, sizeof(uint64_t), &dp->used, err);
+	if (!ret && dp->fd[DP_HELD] >= 0)
+		ret = map_mmap(dp, DP_HELD, sizeof(uint64_t), &dp->held, err);
 	if (!ret)
 		ret = map_mmap(dp, DP_AVAIL, sizeof(uint64_t), &dp->avail, err);
 	return ret;
@@ -205,8 +219,8 @@ void dataplane_close(struct dataplane *dp)
 
 	if (!dp)
 		return;
-	m = (struct mapping[]){ dp->ctl, dp->slots, dp->used, dp->avail };
-	for (int i = 0; i < 4; i++)
+	m = (struct mapping[]){ dp->ctl, dp->slots, dp->used, dp->held, dp->avail };
+	for (int i = 0; i < 5; i++)
 		if (m[i].at)
 			munmap(m[i].at, m[i].len);
 	for (int i = 0; i < DP_MAP_COUNT; i++)
@@ -231,6 +245,13 @@ const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane)
 	if (plane == EINAT_NO_PLANE || plane * EINAT_PORTS >= dp->max_entries[DP_SLOTS])
 		return NULL;
 	return (const uint64_t *)dp->used.at + (size_t)plane * EINAT_PORT_WORDS;
+}
+
+const uint64_t *dataplane_held(const struct dataplane *dp, unsigned plane)
+{
+	if (!dp->held.at || !dataplane_used(dp, plane))
+		return NULL;
+	return (const uint64_t *)dp->held.at + (size_t)plane * EINAT_PORT_WORDS;
 }
 
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg)

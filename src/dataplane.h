@@ -23,6 +23,8 @@ enum dp_map {
 	DP_COUNTS,
 	DP_EVENTS,
 	DP_HOSTS,
+	DP_HELD,
+	DP_HOST_PORTS,
 	DP_MAP_COUNT,
 };
 
@@ -47,6 +49,8 @@ struct einat_ctl *dataplane_ctl(const struct dataplane *dp);
 uint64_t *dataplane_avail(const struct dataplane *dp, unsigned slice, unsigned proto);
 /** dataplane_used() - the words of one plane in "used"; NULL for EINAT_NO_PLANE. */
 const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane);
+/** dataplane_held() - as dataplane_used(), of "held"; NULL too where an earlier version made the maps. */
+const uint64_t *dataplane_held(const struct dataplane *dp, unsigned plane);
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg);
 /** dataplane_now() - the data plane's clock, seconds. */
 uint32_t dataplane_now(const struct dataplane *dp);

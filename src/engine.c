@@ -85,6 +85,7 @@ static int size_maps(struct engine *e, const struct sizes *want, struct err *err
 	} sized[] = {
 		{ DP_SLOTS, want->planes * EINAT_PORTS },
 		{ DP_USED, want->planes * EINAT_PORT_WORDS },
+		{ DP_HELD, want->planes * EINAT_PORT_WORDS },
 		{ DP_AVAIL, want->slices * EINAT_PROTO_COUNT * EINAT_PORT_WORDS },
 		{ DP_BY_INTERNAL, want->bindings },
 		{ DP_SESSIONS, want->sessions },

@@ -16,8 +16,8 @@
 #define LOW_WATER  80
 
 /*
- * Percent of the slice's ports that are in use. An internal host has one external address
- * ("paired"), so the fullest one counts.
+ * Percent of the slice's ports that are in use. Ports that rest are not: they are given once there
+ * is no other. An internal host has one external address ("paired"), so the fullest one counts.
  */
 static unsigned fill_of(const struct dataplane *dp, const struct einat_cfg *cfg, unsigned slice,
 			unsigned proto)
@@ -28,10 +28,12 @@ static unsigned fill_of(const struct dataplane *dp, const struct einat_cfg *cfg,
 	for (unsigned e = 0; e < EINAT_MAX_EXT; e++) {
 		const uint64_t *bits =
 			cfg->ext[e].gen ? dataplane_used(dp, cfg->ext[e].plane[proto]) : NULL;
+		const uint64_t *held = bits ? dataplane_held(dp, cfg->ext[e].plane[proto]) : NULL;
 		unsigned used = 0, room = 0;
 
 		for (unsigned w = 0; bits && w < EINAT_PORT_WORDS; w++) {
-			used += (unsigned)__builtin_popcountll(avail[w] & bits[w]);
+			used += (unsigned)__builtin_popcountll(avail[w] & bits[w] &
+							       ~(held ? held[w] : 0));
 			room += (unsigned)__builtin_popcountll(avail[w]);
 		}
 		if (room && used * 100 / room > fill)

@@ -141,6 +141,49 @@ int opt_protos(const char *text, unsigned *ret_mask, struct err *err)
 	return ret;
 }
 
+struct host_limits {
+	uint32_t *max; /* of each protocol */
+	unsigned given; /* PROTO_ mask */
+};
+
+/* N or PROTO:N */
+static int add_host_limit(void *data, char *item, struct err *err)
+{
+	struct host_limits *l = data;
+	char *colon = strchr(item, ':'), *number = colon ? colon + 1 : item;
+	unsigned protos = PROTO_ALL;
+	unsigned long v;
+	int ret = 0;
+
+	if (colon) {
+		*colon = '\0';
+		ret = opt_protos(item, &protos, err);
+	}
+	if (ret)
+		return ret;
+	if (parse_number(number, strlen(number), &v) || v > 65535)
+		return err_set(err, EINVAL, "'%s' is not a number of ports; give 0 to 65535",
+			       number);
+	if (l->given & protos)
+		return err_set(err, EINVAL, "%s has a number already; give one for each protocol",
+			       proto_name(l->given & protos & -(l->given & protos)));
+	l->given |= protos;
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		if (protos & 1u << p)
+			l->max[p] = (uint32_t)v;
+	return 0;
+}
+
+OPT_SETTER(set_max_ports_per_host)
+{
+	struct host_limits l = { .max = x->cif->max_per_host };
+
+	(void)o;
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		l.given |= (l.max[p] != 0) << p;
+	return opt_each_item(arg, add_host_limit, &l, err);
+}
+
 OPT_SETTER(set_proto)
 {
 	unsigned mask;

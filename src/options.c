@@ -48,6 +48,8 @@ const struct opt options[] = {
 	  "translated, or every private source", "slice", IF_R(0), set_guard },
 	{ "when-full", 0, "masquerade|refuse", "new flows of a full slice: leave them to "
 	  "masquerade, or answer with ICMP code 13", "masquerade", IF_R(0), set_when_full },
+	{ "max-ports-per-host", 0, "[PROTO:]N,...", "external ports that one internal host may have "
+	  "of a protocol; 0: any number", NULL, IF_R(OPT_LIST), set_max_ports_per_host },
 	{ "attach", 0, "auto|tcx|clsact", "how the programs are attached", "auto",
 	  IF_R(0), set_attach },
 	{ "udp-timeout", 0, "TIME", "idle UDP binding; at least 120s", "300s",

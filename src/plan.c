@@ -417,6 +417,8 @@ static void plan_settings(struct plan *p, const struct conf_if *c)
 	p->cfg.t_tcp_open = c->t_tcp_open;
 	p->cfg.t_tcp_close = c->t_tcp_close;
 	p->cfg.t_tcp_syn = c->t_tcp_syn ? c->t_tcp_syn : c->t_tcp_close;
+	for (unsigned i = 0; i < PROTO_COUNT; i++)
+		p->cfg.max_per_host[i] = c->max_per_host[i];
 	p->cfg.t_frag = 30; /* the kernel's own ipfrag_time */
 }
 

@@ -44,6 +44,7 @@ struct lab {
 	struct einat_bpf *sk;
 	struct einat_slot *slots;
 	uint64_t *used;
+	uint64_t *held;
 	uint64_t *avail;
 	struct einat_ctl *ctl;
 	struct einat_cfg cfg; /* as last written by lab_apply() */
@@ -101,6 +102,7 @@ static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions
 					NULL) == 1;
 	bpf_map__set_max_entries(lab->sk->maps.slots, LAB_PLANES * EINAT_PORTS);
 	bpf_map__set_max_entries(lab->sk->maps.used, LAB_PLANES * EINAT_PORT_WORDS);
+	bpf_map__set_max_entries(lab->sk->maps.held, LAB_PLANES * EINAT_PORT_WORDS);
 	bpf_map__set_max_entries(lab->sk->maps.avail,
 				 LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS);
 	bpf_map__set_max_entries(lab->sk->maps.by_internal, bindings);
@@ -108,6 +110,7 @@ static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions
 	assert_int_equal(einat_bpf__load(lab->sk), 0);
 	lab->slots = lab_map(lab->sk->maps.slots, (size_t)LAB_PLANES * EINAT_PORTS * 32);
 	lab->used = lab_map(lab->sk->maps.used, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
+	lab->held = lab_map(lab->sk->maps.held, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
 	lab->avail = lab_map(lab->sk->maps.avail,
 			     (size_t)LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS * 8);
 	lab->ctl = lab_map(lab->sk->maps.ctl, 4096);
@@ -179,11 +182,15 @@ static inline size_t map_count(struct bpf_map *map)
 	return n;
 }
 
+#include "tests/bpf/consistent.h"
+
 /* One slice of all protocols with the default ports for 192.168.1.0/24, behind EXT. */
 static inline void lab_reset(struct lab *lab)
 {
 	memset(lab->slots, 0, (size_t)LAB_PLANES * EINAT_PORTS * 32);
 	memset(lab->used, 0, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
+	memset(lab->held, 0, (size_t)LAB_PLANES * EINAT_PORT_WORDS * 8);
+	host_ports_clear(lab);
 	memset(lab->avail, 0, (size_t)LAB_SLICES * EINAT_PROTO_COUNT * EINAT_PORT_WORDS * 8);
 	map_clear(lab->sk->maps.by_internal);
 	map_clear(lab->sk->maps.sessions);
@@ -386,32 +393,6 @@ struct test_case {
 	struct step steps[24];
 	bool ip4_only;
 };
-
-/* Slots, "used" and by_internal tell the same; nothing is reserved or being freed. */
-static inline void check_consistent(const struct lab *lab)
-{
-	size_t live = 0;
-
-	for (uint32_t n = 0; n < LAB_PLANES * EINAT_PORTS; n++) {
-		const struct einat_slot *s = &lab->slots[n];
-		bool bit = lab->used[n / 64] >> (n % 64) & 1;
-		struct einat_endpoint ep = { .addr = s->addr,
-					     .port = s->port,
-					     .proto = n / EINAT_PORTS % EINAT_PROTO_COUNT };
-		uint32_t back = ~0u;
-
-		if (bit != (s->state == SLOT_LIVE) || s->state == SLOT_RESERVED ||
-		    s->state == SLOT_FREEING)
-			fail_msg("slot %u: state %u, used bit %d", n, s->state, bit);
-		if (s->state != SLOT_LIVE)
-			continue;
-		live++;
-		if (bpf_map_lookup_elem(bpf_map__fd(lab->sk->maps.by_internal), &ep, &back) ||
-		    back != n)
-			fail_msg("slot %u is live, by_internal says %d", n, (int)back);
-	}
-	assert_int_equal(map_count(lab->sk->maps.by_internal), live);
-}
 
 static inline void run_step(struct lab *lab, const struct step *s, const char *what)
 {

@@ -100,6 +100,13 @@ static inline bool m_live(const struct model *m, const struct m_binding *b)
 	       (b->is_static || m->now <= m_deadline(m, b));
 }
 
+/* RFC 6888 REQ-8: expired, and for two minutes not to be given to another endpoint. */
+static inline bool m_rests(const struct model *m, const struct m_binding *b)
+{
+	return b->there && b->gen == m->ext_gen[b->ext] && !m_live(m, b) &&
+	       m->now <= m_deadline(m, b) + 120;
+}
+
 static inline struct m_binding *m_internal(struct model *m, unsigned proto, uint32_t addr,
 					   uint16_t port)
 {

@@ -134,6 +134,28 @@ static void full_slice6_tells(void **state)
 	}
 }
 
+/* A host at its limit is told, whatever happens when the slice is full. */
+static void host_limit_tells(void **state)
+{
+	struct spec udp = UDP(LAN_A, 6, REMOTE, 53);
+	struct lab *lab = &the_lab;
+	struct events ev;
+
+	(void)state;
+	for (int refuse = 0; refuse < 2; refuse++) {
+		one_port(lab, refuse);
+		lab_ports(lab, 0, EINAT_PROTO_UDP, PORT_LO, PORT_HI, true);
+		lab->cfg.max_per_host[EINAT_PROTO_UDP] = 1;
+		lab_apply(lab);
+		ev = events_open(lab);
+		next_window();
+		expect(lab, EINAT_OUT, &udp, R(HOST_LIMIT), NULL, "limit");
+		events_read(lab, &ev);
+		assert_int_equal(ev.n, 1);
+		assert_int_equal(ev.last.kind, EVENT_REFUSED);
+	}
+}
+
 static void translated_tells_nothing(void **state)
 {
 	struct spec first = UDP(LAN_A, 5, REMOTE2, 53), out = UDP(EXT, 20000, REMOTE2, 53);
@@ -332,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_slice_tells),
 		OVER_IP6(full_slice6_tells),
+		cmocka_unit_test(host_limit_tells),
 		cmocka_unit_test(translated_tells_nothing),
 		cmocka_unit_test(late_fragment),
 		cmocka_unit_test(foreign_fragments_stay),

@@ -23,8 +23,10 @@ static int port_fit(uint16_t internal, uint16_t external)
  * taking (@best, -1: none) or even the internal port?
  */
 static void check_choice(struct play *p, int slice, unsigned proto, unsigned ext, uint16_t own,
-			 uint16_t got, int best, bool own_allowed, int revive)
+			 uint16_t got, int best, bool own_allowed, int revive, bool rested)
 {
+	if (rested && best >= 0 && revive < 0)
+		fail_msg("%s: port %u rests, others are free", p->what, got);
 	if (!m_allowed(p->m, slice, proto, ext, got) && got != revive)
 		fail_msg("%s: port %u is not to be had", p->what, got);
 	if (revive >= 0 && got != revive)
@@ -40,11 +42,13 @@ struct choice {
 	bool certain[M_EXT]; /* and is free without any clearing up */
 	bool own[M_EXT];
 	int best[M_EXT];
+	bool rests[M_EXT][65536]; /* is given only if there is no other */
 };
 
 static struct choice choices(struct play *p, int slice, unsigned proto, uint16_t own)
 {
 	struct choice c = { .best = { -1, -1 } };
+	struct m_binding *rests;
 
 	for (unsigned e = 0; e < M_EXT; e++)
 		for (unsigned port = 1; p->m->ext_gen[e] && port < 65536; port++) {
@@ -52,7 +56,9 @@ static struct choice choices(struct play *p, int slice, unsigned proto, uint16_t
 			    !m_allowed(p->m, slice, proto, e, port))
 				continue;
 			c.allowed[e] = true;
-			c.own[e] |= port == own;
+			rests = m_external(p->m, proto, e, port);
+			c.rests[e][port] = rests && m_rests(p->m, rests);
+			c.own[e] |= port == own && !c.rests[e][port];
 			if (used_bit(p, slot_no(e, proto, port)))
 				continue;
 			c.certain[e] = true;
@@ -111,7 +117,8 @@ static struct m_binding *new_flow(struct play *p, const struct spec *in, unsigne
 		fail_msg("%s: another address than its own", p->what);
 	if (revive < 0 && pair_there(m, paired) && paired != m->ext_gen[e])
 		fail_msg("%s: the host's other bindings have another address", p->what);
-	check_choice(p, slice, proto, e, in->sport, port, c.best[e], c.own[e], revive);
+	check_choice(p, slice, proto, e, in->sport, port, c.best[e], c.own[e], revive,
+		     c.rests[e][port]);
 	if (revive < 0)
 		m->paired_gen[hostno] = m->ext_gen[e];
 	slot = slot_no(e, proto, port);
@@ -375,7 +382,7 @@ static void step_sweep(struct play *p)
 		if (!b->there || b->ext != e || b->proto != proto || b->eport < first ||
 		    b->eport >= first + count)
 			continue;
-		if (!force && m_live(m, b)) {
+		if (!force && (m_live(m, b) || m_rests(m, b))) {
 			live++;
 		} else {
 			dead += used_bit(p, slot_no(e, proto, b->eport));

@@ -138,7 +138,7 @@ static void ports_are_exclusive(void **state)
 	check_consistent(&sh->lab);
 	assert_int_equal(map_count(sh->lab.sk->maps.by_internal), PORTS);
 	/* nothing leaks: all expire, all are freed */
-	sh->lab.ctl->now_override += T_UDP + 1;
+	sh->lab.ctl->now_override += T_UDP + EINAT_HOLD_DOWN + 1;
 	sweep_all(sh, SWEEP_EXPIRED);
 	check_consistent(&sh->lab);
 	assert_int_equal(map_count(sh->lab.sk->maps.by_internal), 0);
@@ -195,11 +195,56 @@ static void one_binding_for_one_endpoint(void **state)
 	free(sh);
 }
 
+#define LIMIT 50
+
+/* Both CPUs open ports for one host as fast as they can: it gets as many as it may, exactly. */
+static void *one_host(void *arg)
+{
+	struct worker *w = arg;
+	struct shared *sh = w->sh;
+
+	for (unsigned i = 0; i < 4000; i++) {
+		struct spec s = UDP(LAN_A, 1 + rand_r(&w->seed) % 60000, REMOTE, 53);
+		struct frame f = build(&s);
+		uint8_t out[2048];
+		int verdict = -9;
+
+		run_raw(prog_fd(&sh->lab, EINAT_OUT), f.b, f.n, out, sizeof(out), &verdict);
+		atomic_fetch_add(verdict == -1 ? &sh->translated : &sh->full, 1);
+	}
+	return NULL;
+}
+
+static void limit_is_exact(void **state)
+{
+	struct shared *sh = calloc(1, sizeof(*sh));
+	struct worker w[THREADS];
+
+	(void)state;
+	lab_open_sized(&sh->lab, LAB_BINDINGS, 64);
+	for (unsigned round = 0; round < 10; round++) {
+		lab_reset(&sh->lab);
+		sh->lab.cfg.max_per_host[EINAT_PROTO_UDP] = LIMIT;
+		lab_apply(&sh->lab);
+		for (unsigned i = 0; i < THREADS; i++) {
+			w[i] = (struct worker){ .sh = sh, .seed = 7 * round + i };
+			assert_int_equal(pthread_create(&w[i].thread, NULL, one_host, &w[i]), 0);
+		}
+		for (unsigned i = 0; i < THREADS; i++)
+			pthread_join(w[i].thread, NULL);
+		assert_int_equal(map_count(sh->lab.sk->maps.by_internal), LIMIT);
+		check_consistent(&sh->lab);
+	}
+	lab_close(&sh->lab);
+	free(sh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_are_exclusive),
 		cmocka_unit_test(one_binding_for_one_endpoint),
+		cmocka_unit_test(limit_is_exact),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -54,7 +54,16 @@ static void expired_and_forced(void **state)
 	assert_int_equal(w.error, 0);
 	assert_int_equal(lab->ctl->now, T0);
 
-	lab->ctl->now_override = T0 + T_UDP + 1;
+	/* absent, and their ports rest */
+	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN;
+	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
+	assert_int_equal(w.freed, 0);
+	for (unsigned port = 20000; port < 21000; port++)
+		assert_int_equal(lab->held[port / 64] >> port % 64 & 1,
+				 port >= 20030 && port < 20230);
+	check_consistent(lab);
+
+	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN + 1;
 	/* neither end of the range is a multiple of 64 */
 	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20031, .count = 102 });
 	assert_int_equal(w.freed, 102);
@@ -325,7 +334,7 @@ static void incremental(void **state)
 	lab_reset(lab);
 	for (uint16_t i = 0; i < 1000; i++)
 		out_udp(lab, LAN_A, 20000 + i, 20000 + i);
-	lab->ctl->now_override = T0 + T_UDP + 1;
+	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN + 1;
 	lab->ctl->hand = 20000 / 16 - 1;
 	for (uint16_t i = 0; i < 70; i++)
 		out_udp(lab, LAN_B, 25000 + i, 25000 + i);

@@ -162,6 +162,12 @@ static const struct {
 	{ "-i wan --when-full drop", "masquerade|refuse", NULL },
 	{ "-i wan --attach xdp", "auto|tcx|clsact", NULL },
 	{ "-i wan --log-level loud", "error|warn|info|debug", NULL },
+	{ "-i wan --max-ports-per-host udp:x", "'x' is not a number of ports", "0 to 65535" },
+	{ "-i wan --max-ports-per-host 65536", "'65536' is not a number of ports", NULL },
+	{ "-i wan --max-ports-per-host sctp:5", "'sctp' is not a protocol", NULL },
+	{ "-i wan --max-ports-per-host 5,udp:6", "udp has a number already", NULL },
+	{ "-i wan --max-ports-per-host tcp:5 --max-ports-per-host 6", "tcp has a number already",
+	  NULL },
 	{ "-i wan --udp-timeout 119", "RFC 4787 REQ-5", "at least 120s" },
 	{ "-i wan --udp-timeout 1m", "RFC 4787 REQ-5", NULL },
 	{ "-i wan --icmp-timeout 59", "RFC 5508", "at least 60s" },
@@ -280,7 +286,9 @@ static void test_run_values(void **state)
 		"-iwan --inbound-mark 4096 --forward udp:3478=192.168.1.9,tcp:80=10.0.0.2:8080 "
 		"--forward tcp:3478=192.168.1.9 --hairpin-if lan,lo --hairpin-if br-c --rest guard "
 		"--guard strict --when-full refuse --attach clsact --udp-timeout 2m "
-		"--icmp-timeout 90s --tcp-open-timeout 3h --tcp-close-timeout 240 --tcp-syn-timeout 5m --pin /p "
+		"--icmp-timeout 90s --tcp-open-timeout 3h --tcp-close-timeout 240 "
+		"--tcp-syn-timeout 5m --pin /p "
+		"--max-ports-per-host udp:500,tcp:20 "
 		"--log-level debug");
 	struct conf_if *f = c->ifs;
 
@@ -304,6 +312,9 @@ static void test_run_values(void **state)
 	assert_int_equal(f->t_tcp_open, 10800);
 	assert_int_equal(f->t_tcp_close, 240);
 	assert_int_equal(f->t_tcp_syn, 300);
+	assert_int_equal(f->max_per_host[0], 500);
+	assert_int_equal(f->max_per_host[1], 20);
+	assert_int_equal(f->max_per_host[2], 0);
 	assert_string_equal(c->pin_dir, "/p");
 	assert_int_equal(c->log_level, LOG_DEBUG_);
 	conf_free(c);

@@ -503,6 +503,15 @@ static void tcp_time_outs(void **state)
 	assert_int_equal(f->plan->cfg.t_tcp_close, 600);
 }
 
+static void limits_of_hosts(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cif.max_per_host[EINAT_PROTO_TCP] = 77;
+	assert_int_equal(build(f)->cfg.max_per_host[EINAT_PROTO_TCP], 77);
+	assert_int_equal(f->plan->cfg.max_per_host[EINAT_PROTO_UDP], 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -524,6 +533,7 @@ int main(void)
 		T(drops_that_do_not_concern_the_slice_are_not_warned_of),
 		T(ports_of_live_bindings_are_kept_from_masquerade),
 		T(tcp_time_outs),
+		T(limits_of_hosts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
