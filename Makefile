@@ -96,6 +96,12 @@ test-kernels:  ## the tests on Debian's kernels in qemu (KERNELS="5.10 6.1 6.12"
 	$(Q)tests/kernels/run
 .PHONY: test-kernels
 
+test-ecosystem:  ## beside real programs: Docker, podman, ufw, firewalld (TESTS=ecosystem/test_ufw)
+	$(Q)scripts/install-deps --ecosystem
+	$(Q)$(MAKE) --no-print-directory $(B)/einat
+	$(Q)LIMIT=300 tests/run $(or $(TESTS),ecosystem)
+.PHONY: test-ecosystem
+
 lint:  ## formatting and clang-tidy-free checks: clang-format, both compilers
 	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	$(Q)$(MAKE) --no-print-directory B=$(B)/clang CC=$(CLANG) tests

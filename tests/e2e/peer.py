@@ -11,6 +11,7 @@
   send  [-b PORT] HOST:PORT TEXT   one UDP datagram; prints the answer, "none" or the error:
                                    "refused" or its name (--ttl, --df, --size provoke some)
   stream [-b PORT] HOST:PORT       numbered datagrams until SIGTERM; prints counts as JSON
+  tcpstream [-b PORT] HOST:PORT    numbered lines on one connection, echoed, until SIGTERM; the same
 
 A UDP server answers "seen" (and anything else) with "IP PORT" of the sender, "via IP PORT" by
 the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT", "big SIZE" with SIZE
@@ -272,6 +273,52 @@ def cmd_stream(a):
     lost = sorted(set(range(sent)) - got)
     print(json.dumps({"sent": sent, "lost": len(lost), "first_lost": lost[:5],
                       "seen": seen, "first": first}))
+    return 0
+
+
+def cmd_tcpstream(a):
+    c = tcp_socket(a.bind, to=endpoint(a.args[0]))
+    c.settimeout(5 * SLOW)
+    sent, echoed, why, longest = 0, b"", None, 0
+    stop = []
+    try:
+        c.connect(endpoint(a.args[0]))
+        hello = c.recv(100).split()
+        where = "%s:%s" % (hello[0].decode(), hello[1].decode())
+    except (OSError, IndexError) as e:
+        print(json.dumps({"sent": 1, "lost": 1, "why": str(e), "stall": 0, "seen": {}}))
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    c.setblocking(False)
+    print("streaming", flush=True)
+    start = last = time.monotonic()
+    end = None
+    while why is None and (end is None or (time.monotonic() < end and echoed.count(b"\n") < sent)):
+        now = time.monotonic()
+        if stop and end is None:
+            end = now + 5 * SLOW
+        try:
+            if end is None and now >= start + sent / a.rate:
+                c.send(b"%d\n" % sent)
+                sent += 1
+            if select.select([c], [], [], 0.5 / a.rate)[0]:
+                data = c.recv(65536)
+                if not data:
+                    why = "closed"
+                echoed += data
+                longest = max(longest, time.monotonic() - last)
+                last = time.monotonic()
+        except BlockingIOError:
+            pass
+        except OSError as e:
+            why = str(e)
+    whole = echoed[:echoed.rfind(b"\n") + 1]
+    good = whole == b"".join(b"%d\n" % i for i in range(whole.count(b"\n")))
+    lost = sent - whole.count(b"\n")
+    if sent > whole.count(b"\n"):
+        longest = max(longest, time.monotonic() - last)
+    print(json.dumps({"sent": sent, "lost": lost if good else sent, "why": why,
+                      "stall": round(longest * 1000), "seen": {where: sent}}))
     return 0
 
 
