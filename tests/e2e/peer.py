@@ -296,7 +296,7 @@ def cmd_tcpstream(a):
     while why is None and (end is None or (time.monotonic() < end and echoed.count(b"\n") < sent)):
         now = time.monotonic()
         if stop and end is None:
-            end = now + 5 * SLOW
+            end = now + 15 * SLOW
         try:
             if end is None and now >= start + sent / a.rate:
                 c.send(b"%d\n" % sent)

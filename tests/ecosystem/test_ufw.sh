@@ -48,8 +48,8 @@ reload() { ufw reload; }
 rule() { ufw route allow in on wan out on lan to 192.168.1.2 port 99 && ufw route delete allow in on wan out on lan to 192.168.1.2 port 99; }
 off_and_on() { ufw disable && sleep 0.3 && ufw enable; }
 flush() { at router nft flush ruleset && sleep 0.3 && ufw reload; }
-# a reload does not put the jumps to ufw's chains back
-iptables_flush() { at router iptables -F && sleep 0.3 && ufw disable && ufw enable; }
+# only then are the jumps to ufw's chains put back; a reload alone leaves FORWARD empty
+iptables_flush() { at router iptables -F && sleep 0.3 && at router /lib/ufw/ufw-init flush-all && ufw reload; }
 as_ever()
 {
 	check_match "$1: ufw status" "$(ufw status)" "^Status: active"
