@@ -95,7 +95,7 @@ done
 wait_for 5 logged einat "new flows go to masquerade"
 check "low water: suspended first" logged einat "new flows go to masquerade"
 check "low water: ping from h2 works meanwhile" at h2 ping -q -c 1 -W 2 -e 22000 $A1
-check "low water: a minute later" later 62
+check "low water: a minute later, and two more for the ports to rest" later 183
 check "low water: bindings expire, the slice takes flows again" \
 	wait_for 5 logged einat "takes new icmp flows again"
 at router conntrack -F 2>/dev/null
