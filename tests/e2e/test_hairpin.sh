@@ -17,7 +17,7 @@ check_match "without --hairpin-if no answer comes from the external address" \
 finish "$target"
 check "stop" stop_einat
 
-must_start --proto udp,tcp --ports 20000-29999 --hairpin-if lan,lo
+must_start --ports 20000-29999 --hairpin-if lan,lo
 hold target h2 25010 $A1:7000
 target=$PID to=$ENDPOINT
 hairpins=$(stat_of out hairpin)
@@ -51,6 +51,11 @@ check_match "a local socket inside the slice, from the LAN" "$(send h1 25016 $EX
 check_match "a slice port without a binding is refused or silent, not looped" \
 	"$(send h1 25017 $EXT:29002 --limit 0.3)" "^(none|refused|E[A-Z]+)$"
 check_eq "no loop was cut" "$(stat_of out ttl)" 0
+at h2 ping -q -c 1 -W 2 -e 25040 $A1 >/dev/null
+check_eq "h2 has an identifier" "$(binding_of icmp 192.168.1.3:25040)" "$EXT:25040"
+check "the router answers a ping to its address, whoever has bound the identifier" \
+	at h1 ping -q -c 1 -W 2 -e 25040 $EXT
+check "and h2 goes on with its own" at h2 ping -q -c 1 -W 2 -e 25040 $A1
 check_match "ip rules are scoped to the LAN interface" "$(at router ip rule)" "iif lan.*$EXT"
 finish "$target"
 finish "$tcptarget"
