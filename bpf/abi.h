@@ -154,6 +154,24 @@ struct einat_lpm_key {
 	struct einat_addr addr;
 };
 
+/*
+ * Maps "npt_out" and "npt_in" (LPM tries, keys as above): stateless prefix translation (RFC 6296).
+ * What goes out is looked up in "npt_out" by its source, what comes in in "npt_in" by its
+ * destination; the longest match alone decides.
+ */
+#define NPT_F_KEEP   (1u << 0) /* an address of this host: left as it is */
+#define NPT_F_NONE   (1u << 1) /* nothing to translate it to: dropped */
+#define NPT_F_SUBNET (1u << 2) /* prefix of /48 or shorter: the subnet number is adjusted */
+#define NPT_F_NO_ULA (1u << 3) /* "npt_out": unique local destinations are left as they are */
+
+struct einat_npt {
+	__be64 prefix; /* first half of what the address becomes; zero behind the prefix */
+	__be64 mask; /* first half: ones where the prefix is */
+	__u16 adjust; /* one's complement, added to a 16-bit word as it lies in the packet */
+	__u16 flags; /* NPT_F_ */
+	__u32 pad;
+};
+
 struct einat_cfg_slice {
 	__u32 mark; /* fwmark & mark_mask must equal it; mask 0: any */
 	__u32 mark_mask;
@@ -335,6 +353,8 @@ enum einat_dir {
 	X(FRAG_GUARD, "fragment-guard", 'D', "later fragment from inside, first one not seen")     \
 	X(REWRITE_FAILED, "rewrite-failed", 'D', "the kernel refused to change the packet")        \
 	X(TTL, "ttl", 'D', "hairpin loop stopped")                                                 \
+	X(NPT, "npt", 'T', "prefix translated (NPTv6)")                                            \
+	X(NPT_UNMAPPED, "npt-unmapped", 'D', "NPTv6: the address has no counterpart")              \
 	X(INTERNAL, "internal-error", 'P', "a map of einat is missing: a defect, please report")
 
 enum einat_reason {
@@ -369,6 +389,7 @@ _Static_assert(sizeof(struct einat_session) == 4, "abi");
 _Static_assert(sizeof(struct einat_frag_key) == 40, "abi");
 _Static_assert(sizeof(struct einat_frag) == 16, "abi");
 _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
+_Static_assert(sizeof(struct einat_npt) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 16, "abi");

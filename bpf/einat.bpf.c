@@ -11,6 +11,7 @@
 #include "bpf/event.h"
 #include "bpf/fragment.h"
 #include "bpf/icmp.h"
+#include "bpf/npt.h"
 #include "bpf/sweep.h"
 
 /* TC egress: inside -> outside, and hairpin, which is turned around to ingress. */
@@ -24,6 +25,9 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 	c = pkt_init(p);
 	if (!c)
 		return REASON_INTERNAL;
+	reason = npt_step(skb, p, c, EINAT_OUT);
+	if (reason >= 0)
+		return reason;
 	reason = parse(skb, p, EINAT_OUT);
 	if (reason == REASON_MALFORMED)
 		return guard_malformed(p, c);
@@ -81,6 +85,9 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 	c = pkt_init(p);
 	if (!c)
 		return REASON_INTERNAL;
+	reason = npt_step(skb, p, c, EINAT_IN);
+	if (reason >= 0)
+		return reason;
 	reason = parse(skb, p, EINAT_IN);
 	if (reason >= 0)
 		return reason;
@@ -110,7 +117,7 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 SEC("tc")
 int einat_out(struct __sk_buff *skb)
 {
-	return verdict(skb, EINAT_OUT, packet_out(skb));
+	return verdict(skb, EINAT_OUT, npt_turn(packet_out(skb)));
 }
 
 SEC("tc")

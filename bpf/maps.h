@@ -28,6 +28,7 @@
 const volatile __u8 l2_len = ETH_HLEN; /* length of the link-layer header: 14, or 0 */
 const volatile __u8 have_coarse_clock = 0; /* the kernel has bpf_ktime_get_coarse_ns (5.11) */
 const volatile __u8 ipv6 = 0; /* NAT66 too; if 0 its code is dead and never verified */
+const volatile __u8 nptv6 = 0; /* prefix translation, likewise */
 const volatile __u32 n_planes = 1; /* planes in "slots" and "used" */
 
 struct lock {
@@ -124,6 +125,22 @@ struct {
 	__type(key, struct einat_lpm_key);
 	__type(value, __u32);
 } exdst SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct einat_lpm_key);
+	__type(value, struct einat_npt);
+} npt_out SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct einat_lpm_key);
+	__type(value, struct einat_npt);
+} npt_in SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -108,6 +108,14 @@ int net_prefix_parse(const char *s, struct net_prefix *ret_prefix)
 	return 0;
 }
 
+struct net_prefix net_prefix_of(const struct net_addr *a, uint8_t len)
+{
+	struct net_prefix p = { *a, len };
+
+	addr_mask(&p.addr, len);
+	return p;
+}
+
 char *net_prefix_format(const struct net_prefix *p, char *buf)
 {
 	bool is4 = p->len >= 96 && net_addr_is4(&p->addr);

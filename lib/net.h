@@ -45,6 +45,8 @@ char *net_addr_format(const struct net_addr *a, char *buf);
 
 /** net_prefix_parse() - "a.b.c.d[/n]" or "v6[/n]"; -EINVAL malformed, -ERANGE host bits set. */
 int net_prefix_parse(const char *s, struct net_prefix *ret_prefix);
+/** net_prefix_of() - the prefix of @len bits that @a is in. */
+struct net_prefix net_prefix_of(const struct net_addr *a, uint8_t len);
 char *net_prefix_format(const struct net_prefix *p, char *buf); /* IPv4 printed as a.b.c.d/n */
 /** net_prefix_contains() - an IPv6 prefix, ::/0 too, contains no IPv4 address. */
 bool net_prefix_contains(const struct net_prefix *p, const struct net_addr *a);

@@ -39,6 +39,11 @@ struct nft_spec {
 	size_t n_external;
 	struct nft_slice *slices;
 	size_t n_slices;
+	/* stateless prefix translation, whether or not IPv6 is on otherwise */
+	bool nptv6;
+	struct net_list npt_claim; /* prefixes whose sources are claimed now; empty: suspended */
+	struct net_list npt_internal; /* the same when not suspended */
+	struct net_list npt_keep; /* destinations towards which nothing is claimed */
 	enum nft_rest rest,
 		rest6; /* of IPv4, of IPv6: others may masquerade one and not the other */
 	struct net_list

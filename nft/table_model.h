@@ -33,6 +33,10 @@
 #define NAME_S_NOT_INTERNAL "s%zu_not_internal"
 #define NAME_S_EXCLUDE_DEST "s%zu_exclude_dest"
 
+#define NAME_NPT_CLAIM	  "npt_claim6"
+#define NAME_NPT_INTERNAL "npt_internal6"
+#define NAME_NPT_KEEP	  "npt_keep6"
+
 #define NAME_SIZE 48 /* room for any of them */
 
 /* ---- sets ---------------------------------------------------------------------------- */
@@ -106,6 +110,9 @@ void table_free(struct table *t);
 /* table_sets.c and table_rules.c: they set t->failed when memory runs out. */
 void table_add_sets(struct table *t, const struct nft_spec *spec);
 void table_add_chains(struct table *t, const struct nft_spec *spec);
+/** table_add_ranges6() - an interval set of IPv6 addresses that holds @list. */
+void table_add_ranges6(struct table *t, const char *name, const char *comment,
+		       const struct net_list *list);
 bool table_has_forwards(const struct nft_spec *spec, bool ipv6);
 bool set_eq(const struct set *a, const struct set *b);
 

@@ -291,6 +291,8 @@ static void chain_claim(struct table *t, const struct families *fs)
 
 	if (!add_chain(t, &claim))
 		return;
+	if (fs->f[0].spec->nptv6)
+		table_npt_claim(t, fs->f[0].spec);
 	for (size_t i = 0; i < fs->n; i++) {
 		const struct family *f = &fs->f[i];
 
@@ -376,6 +378,8 @@ static void chain_leak(struct table *t, const struct families *fs)
 
 	if (!add_chain(t, &leak))
 		return;
+	if (fs->f[0].spec->nptv6)
+		table_npt_leak(t, fs->f[0].spec);
 	for (size_t i = 0; i < fs->n; i++)
 		for (size_t j = 0; j < fs->f[i].spec->n_slices; j++) {
 			rule_leak(&fs->f[i], j, true);

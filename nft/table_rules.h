@@ -25,4 +25,9 @@ void rule_end(const struct family *f, struct rule *r, const char *comment);
  */
 void table_move(const struct family *f, enum nat_kind kind);
 
+/* table_npt.c: what stateless prefix translation adds to the sets and to two chains. */
+void table_npt_sets(struct table *t, const struct nft_spec *spec);
+void table_npt_claim(struct table *t, const struct nft_spec *spec);
+void table_npt_leak(struct table *t, const struct nft_spec *spec);
+
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft/table_model.h"
+#include "nft/table_rules.h"
 
 static __attribute__((format(printf, 4, 5))) struct set *
 add_set(struct table *t, enum set_type type, const char *comment, const char *fmt, ...)
@@ -276,6 +276,16 @@ bool table_has_forwards(const struct nft_spec *spec, bool ipv6)
 	return false;
 }
 
+void table_add_ranges6(struct table *t, const char *name, const char *comment,
+		       const struct net_list *list)
+{
+	struct set *s = add_set(t, SET_ADDR_RANGES, comment, "%s", name);
+
+	if (s)
+		s->ipv6 = true;
+	add_prefixes(t, s, list);
+}
+
 void table_add_sets(struct table *t, const struct nft_spec *spec)
 {
 	unsigned protos = spec->kept_protos;
@@ -299,6 +309,8 @@ void table_add_sets(struct table *t, const struct nft_spec *spec)
 		add_guarded(t, spec, true);
 	if (table_has_guard(spec))
 		add_kept_ports(t, spec);
+	if (spec->nptv6)
+		table_npt_sets(t, spec);
 	add_forwards(t, spec, false);
 	if (spec->ipv6)
 		add_forwards(t, spec, true);

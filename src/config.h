@@ -34,6 +34,12 @@ struct conf_forward {
 	struct net_addr to;
 };
 
+/* INTERNAL/LEN=EXTERNAL/LEN */
+struct conf_npt {
+	struct net_prefix internal;
+	struct net_prefix external; /* len 0: that of the interface ("auto") */
+};
+
 struct conf_slice {
 	unsigned protos;
 	struct port_set ports;
@@ -49,6 +55,8 @@ struct conf_if {
 	size_t n_slices;
 	struct conf_forward *forwards;
 	size_t n_forwards;
+	struct conf_npt *npts;
+	size_t n_npts;
 	char **hairpin_ifs;
 	size_t n_hairpin_ifs;
 	struct conf_mark inbound_mark;
@@ -82,12 +90,20 @@ struct conf {
 int conf_parse(int argc, char **argv, struct conf **ret_conf, struct err *err);
 void conf_free(struct conf *c);
 
+/** conf_uses_ipv6() - whether IPv6 is translated, by bindings or by prefixes. */
+static inline bool conf_uses_ipv6(const struct conf_if *cif)
+{
+	return cif->ipv6 || cif->n_npts;
+}
+
 /* For the readers of the command line and of the file: grow an array by one zeroed element. */
 struct conf_if *conf_add_if(struct conf *c);
 struct conf_slice *conf_add_slice(struct conf_if *cif);
 void conf_if_clear(struct conf_if *cif);
-/** conf_check_slice() - does it leave any port? conf_check_if() - names that contradict. */
+/** conf_check_slice() - does it leave any port? conf_check_if() - what contradicts. */
 int conf_check_slice(const struct conf_slice *s, struct err *err);
+/** conf_check_npt() - forwards that nptv6 makes void. */
+int conf_check_npt(const struct conf_if *cif, struct err *err);
 int conf_check_if(const struct conf_if *cif, struct err *err);
 
 #endif

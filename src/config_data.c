@@ -47,6 +47,7 @@ void conf_if_clear(struct conf_if *cif)
 		free(cif->hairpin_ifs[i]);
 	free(cif->slices);
 	free(cif->forwards);
+	free(cif->npts);
 	free(cif->hairpin_ifs);
 	free(cif->name);
 	memset(cif, 0, sizeof(*cif));
@@ -129,5 +130,5 @@ int conf_check_if(const struct conf_if *cif, struct err *err)
 				       "hairpin-if: %s is the external interface itself; name the "
 				       "interfaces of the internal hosts",
 				       cif->name);
-	return cif->ipv6 ? 0 : check_no_ipv6(cif, err);
+	return cif->ipv6 ? conf_check_npt(cif, err) : check_no_ipv6(cif, err);
 }

@@ -29,6 +29,8 @@ static const char *const map_names[DP_MAP_COUNT] = {
 	[DP_HOSTS] = "hosts",
 	[DP_HELD] = "held",
 	[DP_HOST_PORTS] = "host_ports",
+	[DP_NPT_OUT] = "npt_out",
+	[DP_NPT_IN] = "npt_in",
 };
 
 struct mapping {
@@ -50,7 +52,8 @@ const char *dp_map_name(enum dp_map map)
 /* What bindings can be copied without: a version before EINAT_ABI may not have it. */
 static bool map_optional(int map)
 {
-	return map == DP_EVENTS || map == DP_HOSTS || map == DP_HELD || map == DP_HOST_PORTS;
+	return map == DP_EVENTS || map == DP_HOSTS || map == DP_HELD || map == DP_HOST_PORTS ||
+	       map == DP_NPT_OUT || map == DP_NPT_IN;
 }
 
 int dataplane_fd(const struct dataplane *dp, enum dp_map map)
@@ -265,6 +268,28 @@ int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg)
 		cfg.t_tcp_syn = cfg.t_tcp_close;
 	*ret_cfg = cfg;
 	return 0;
+}
+
+int dataplane_npt(const struct dataplane *dp, struct net_list *list)
+{
+	int fd = dp->fd[DP_NPT_OUT], ret = 0;
+	struct einat_lpm_key key;
+	struct einat_npt npt;
+	bool more;
+
+	if (fd < 0) /* of an earlier version */
+		return 0;
+	more = !bpf_map_get_next_key(fd, NULL, &key);
+	while (more && !ret) {
+		struct net_prefix p = { .len = (uint8_t)key.prefixlen };
+
+		memcpy(&p.addr, &key.addr, sizeof(p.addr));
+		if (!bpf_map_lookup_elem(fd, &key, &npt) &&
+		    !(npt.flags & (NPT_F_KEEP | NPT_F_NONE)))
+			ret = net_list_add(list, &p);
+		more = !bpf_map_get_next_key(fd, &key, &key);
+	}
+	return ret;
 }
 
 uint32_t dataplane_now(const struct dataplane *dp)

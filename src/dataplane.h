@@ -25,6 +25,8 @@ enum dp_map {
 	DP_HOSTS,
 	DP_HELD,
 	DP_HOST_PORTS,
+	DP_NPT_OUT,
+	DP_NPT_IN,
 	DP_MAP_COUNT,
 };
 
@@ -52,6 +54,8 @@ const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane);
 /** dataplane_held() - as dataplane_used(), of "held"; NULL too where an earlier version made the maps. */
 const uint64_t *dataplane_held(const struct dataplane *dp, unsigned plane);
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg);
+/** dataplane_npt() - the internal prefixes that are translated, added to @list. */
+int dataplane_npt(const struct dataplane *dp, struct net_list *list);
 /** dataplane_now() - the data plane's clock, seconds. */
 uint32_t dataplane_now(const struct dataplane *dp);
 uint32_t dataplane_max_entries(const struct dataplane *dp, enum dp_map map);

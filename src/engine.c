@@ -137,6 +137,7 @@ static int load(struct engine *e, const struct link_info *link, const struct pla
 	e->skel->rodata->have_coarse_clock = probe_coarse_clock();
 	e->skel->rodata->n_planes = e->n_planes;
 	e->skel->rodata->ipv6 = plan->ipv6;
+	e->skel->rodata->nptv6 = plan->npt.on;
 	ret = einat_bpf__load(e->skel);
 	if (ret)
 		return probe_explain(-ret, err);

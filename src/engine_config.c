@@ -334,7 +334,7 @@ bool engine_differs(const struct engine *e, const struct plan *plan)
 	return dataplane_cfg(dp, &cfg) || cfg.n_slices != plan->cfg.n_slices ||
 	       memcmp(cfg.slices, plan->cfg.slices, sizeof(cfg.slices)) ||
 	       !lpm_same(dp, DP_SRC, plan->src, plan->n_src) ||
-	       !lpm_same(dp, DP_EXDST, plan->exdst, plan->n_exdst);
+	       !lpm_same(dp, DP_EXDST, plan->exdst, plan->n_exdst) || !engine_npt_same(dp, plan);
 }
 
 static bool static_same(const struct plan_static *s, const struct binding *b)
@@ -411,6 +411,8 @@ int engine_configure(struct engine *e, const struct plan *plan, const struct lin
 	ret = write_lpm(e, DP_SRC, plan->src, plan->n_src, err);
 	if (!ret)
 		ret = write_lpm(e, DP_EXDST, plan->exdst, plan->n_exdst, err);
+	if (!ret)
+		ret = engine_write_npt(e, plan, err);
 	if (ret)
 		return ret;
 	write_avail(e, plan);

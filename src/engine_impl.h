@@ -31,6 +31,10 @@ struct engine {
 /** engine_add_binding() - make binding @b in the data plane; its slot is found by its external
  * address. -EEXIST if the port or the internal endpoint has a binding already. */
 int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags);
+/** engine_write_npt() - bring the prefix translation in line with @plan. */
+int engine_write_npt(struct engine *e, const struct plan *plan, struct err *err);
+/** engine_npt_same() - whether @dp translates the prefixes of @plan and no others. */
+bool engine_npt_same(const struct dataplane *dp, const struct plan *plan);
 int engine_run_sweep(struct engine *e, struct einat_sweep *sweep);
 
 #endif

@@ -183,3 +183,26 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 	free(c.flow);
 	return ret ? ret : n;
 }
+
+int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
+			 const struct link_info *link, struct err *err)
+{
+	struct collected c = { 0 };
+	struct route_query *rq = NULL;
+	int n = 0;
+	int ret = prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
+
+	if (!ret && c.n)
+		ret = route_query_open(&rq, err);
+	for (size_t i = 0; i < c.n && !ret; i++) {
+		const struct ct_flow *f = &c.flow[i];
+		bool out = net_list_contains(prefixes, &f->src);
+
+		if ((out || net_list_contains(prefixes, &f->dst)) &&
+		    route_oif(rq, out ? &f->dst : &f->src) == link->ifindex && !ct_del(ct, f, NULL))
+			n++;
+	}
+	route_query_close(rq);
+	free(c.flow);
+	return ret ? ret : n;
+}

@@ -22,6 +22,12 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
 		      const struct link_info *link, unsigned protos, struct err *err);
 /**
+ * flows_purge_prefixes() - delete un-NATed entries towards @link whose internal side is in
+ * @prefixes. Returns how many.
+ */
+int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
+			 const struct link_info *link, struct err *err);
+/**
  * flows_hand_back() - turn bindings into masqueraded flows: each entry of a claimed flow is made
  * again with source NAT to the binding's external address and port. Returns how many.
  */

@@ -23,6 +23,7 @@ static void suspend_all(struct instance *inst, bool suspended)
 {
 	for (unsigned s = 0; s < EINAT_MAX_SLICES; s++)
 		inst->suspended[s] = suspended ? PROTO_ALL : 0;
+	inst->npt_suspended = suspended;
 }
 
 /* Hairpin flows in conntrack look like the host's own, but their port has a live binding. */
@@ -74,6 +75,7 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 				.no_forwarding = !observe_forwarding(),
 				.no_forwarding6 = !observe_forwarding6(),
 				.bound = bound,
+				.npt_suspended = inst->npt_suspended,
 				.suspended = inst->suspended };
 	int ret = 0;
 
@@ -120,6 +122,11 @@ static int list_union(struct net_list *dst, const struct net_list *src)
 	return ret;
 }
 
+static bool list_eq(const struct net_list *a, const struct net_list *b)
+{
+	return a->n == b->n && (!a->n || !memcmp(a->p, b->p, a->n * sizeof(*a->p)));
+}
+
 /*
  * Claims nothing that either the old or the new plan does not: in force while the data plane
  * changes from one to the other, so that nothing is ever claimed that it would not take.
@@ -137,6 +144,8 @@ static int claim_less(struct plan *both, const struct plan *old)
 		if (!ret)
 			ret = list_union(&s->exclude_dest, &o->exclude_dest);
 	}
+	if (!list_eq(&both->nft.npt_claim, &old->nft.npt_claim))
+		net_list_free(&both->nft.npt_claim);
 	return ret;
 }
 
@@ -196,6 +205,7 @@ static int write_unclaimed(struct plan *plan, struct err *err)
 {
 	for (size_t i = 0; i < plan->nft.n_slices; i++)
 		plan->nft.slices[i].protos = 0;
+	net_list_free(&plan->nft.npt_claim);
 	return nft_table_apply(&plan->nft, err);
 }
 
@@ -313,6 +323,17 @@ static int start_rules(struct instance *inst, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
+/* Entries of claimed flows must not outlive the translation. */
+static void purge_claimed(struct instance *inst)
+{
+	struct err ignored;
+
+	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
+	if (inst->plan)
+		flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link,
+				     &ignored);
+}
+
 static void undo_start(struct instance *inst)
 {
 	struct err ignored;
@@ -326,7 +347,7 @@ static void undo_start(struct instance *inst)
 		return; /* nothing was written yet */
 	hairpin_remove(inst->cif->name, &ignored);
 	nft_table_remove(inst->cif->name, &ignored);
-	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
+	purge_claimed(inst);
 	engine_detach(inst->engine, &ignored);
 }
 
@@ -354,7 +375,7 @@ static void undo_reopen(struct instance *inst)
 		return;
 	if (instance_unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
-	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
+	purge_claimed(inst);
 	engine_detach(inst->engine, &ignored);
 	instance_slow_close(inst);
 	engine_close(inst->engine);
@@ -402,7 +423,7 @@ static int change_family(struct instance *inst, struct err *err)
 {
 	int ret;
 
-	ct_set_ipv6(inst->ct, inst->cif->ipv6);
+	ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	ret = observe_link(inst->cif, &inst->link, err);
 	return ret ? ret : observe_flows(&inst->link, inst->ct, inst->owners, err);
 }
@@ -417,7 +438,7 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 	/* nothing is claimed while the data plane goes from one set of slices to the other */
 	if (old)
 		ret = instance_unclaim(inst, err);
-	family = cif->ipv6 != inst->cif->ipv6;
+	family = cif->ipv6 != inst->cif->ipv6 || !cif->n_npts != !inst->cif->n_npts;
 	inst->conf = conf;
 	inst->cif = cif;
 	suspend_all(inst, false);
@@ -466,7 +487,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 			      cif->name);
 	if (!ret)
 		ret = ct_open(&inst->ct, err);
-	if (!ret && cif->ipv6)
+	if (!ret && conf_uses_ipv6(cif))
 		ct_set_ipv6(inst->ct, true);
 	if (!ret)
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
@@ -524,6 +545,9 @@ static void stop_flows(struct instance *inst)
 	/* claimed once, their bindings have expired: the next packet is a new flow */
 	if (n >= 0 && inst->plan)
 		n = flows_purge_stray(inst->ct, dp, inst->plan, &inst->link, PROTO_ALL, &err);
+	if (n >= 0 && inst->plan)
+		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link,
+					 &err);
 	if (n < 0)
 		log_warn("%s: flows could not be handed back: %s", inst->cif->name, err.text);
 }

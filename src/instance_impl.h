@@ -24,6 +24,7 @@ struct instance {
 	int slow_fd; /* epoll: what @slow waits for; stays the same while @slow comes and goes */
 	bool full_seen; /* by this run of @slow: the watermarks were looked at */
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
+	bool npt_suspended; /* prefixes are not claimed now */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
 	unsigned rules_due; /* nftables changed: tick by which it is read at the latest; 0: not */

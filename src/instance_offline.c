@@ -22,7 +22,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 		inst.owners = owners_new(NULL, NULL);
 		ret = inst.owners ? ct_open(&inst.ct, err) : err_sys(err, ENOMEM, "plan");
 	}
-	if (!ret && cif->ipv6)
+	if (!ret && conf_uses_ipv6(cif))
 		ct_set_ipv6(inst.ct, true);
 	if (!ret)
 		ret = observe_foreign(cif, &inst.link, inst.owners, &inst.foreign, err);
@@ -40,6 +40,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 		printf("# %s: TC programs einat_out (egress) and einat_in (ingress)\n", cif->name);
 		for (size_t i = 0; i < plan->n_warnings; i++)
 			printf("# warning: %s\n", plan->warnings[i]);
+		plan_npt_print(&plan->npt, stdout);
 		ret = nft_table_print(&plan->nft, stdout);
 		if (!ret && plan->hairpin.n_in_ifs && plan->hairpin.n_external) {
 			printf("\n# hairpin\n");
@@ -71,6 +72,18 @@ static void release_flows(struct ct *ct, const struct dataplane *dp, const struc
 		flows_purge_bound(ct, dp, link, NULL);
 	foreign_free(f);
 	flows_purge_stray(ct, dp, &plan, link, PROTO_ALL, NULL);
+}
+
+static void release_prefixes(struct ct *ct, const struct dataplane *dp,
+			     const struct link_info *link)
+{
+	struct net_list prefixes = { 0 };
+
+	if (!dataplane_npt(dp, &prefixes) && prefixes.n) {
+		ct_set_ipv6(ct, true);
+		flows_purge_prefixes(ct, &prefixes, link, NULL);
+	}
+	net_list_free(&prefixes);
 }
 
 static bool translates_ipv6(const struct dataplane *dp)
@@ -105,6 +118,7 @@ static int remove_dataplane(const char *pin, struct link_info *link, struct ct *
 			ct_set_ipv6(ct, true);
 		}
 		release_flows(ct, dp, link);
+		release_prefixes(ct, dp, link);
 		dataplane_close(dp);
 	}
 	attachment_close(&at);

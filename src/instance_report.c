@@ -48,6 +48,23 @@ static json_t *slices(const struct conf_if *cif)
 	return list;
 }
 
+static json_t *prefixes(const struct plan *plan)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; plan && i < plan->npt.n_pairs; i++) {
+		const struct plan_pair *p = &plan->npt.pairs[i];
+		char in[NET_ADDR_STRLEN], ext[NET_ADDR_STRLEN];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s?, s:b}", "internal",
+					net_prefix_format(&p->pair.internal, in), "external",
+					p->known ? net_prefix_format(&p->pair.external, ext) : NULL,
+					"auto", p->is_auto));
+	}
+	return list;
+}
+
 static json_t *strings(char *const *s, size_t n)
 {
 	json_t *list = json_array();
@@ -99,12 +116,13 @@ json_t *instance_status(const struct instance *inst)
 
 	if (e)
 		dataplane_foreach(engine_dataplane(e), count_binding, &n);
-	return json_pack(
-		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o}", "interface",
-		inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex", inst->link.ifindex,
-		"attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
-		addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
-		claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif), "hairpin",
-		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
-		plan ? strings(plan->warnings, plan->n_warnings) : json_array());
+	return json_pack("{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o}",
+			 "interface", inst->cif->name, "running", 1, "pid", (int)getpid(),
+			 "ifindex", inst->link.ifindex, "attach",
+			 attach_mode_name(e ? engine_mode(e) : 0), "external",
+			 addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
+			 claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif),
+			 "nptv6", prefixes(plan), "hairpin",
+			 strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
+			 plan ? strings(plan->warnings, plan->n_warnings) : json_array());
 }

@@ -166,6 +166,7 @@ struct addr6_dump {
 	int ifindex;
 	struct {
 		struct net_addr addr;
+		uint8_t len;
 		enum addr6_rank rank;
 	} v[LINK_MAX_ADDRS + LINK_MAX_OWN];
 	size_t n;
@@ -208,6 +209,7 @@ static int on_addr6(const struct nlmsghdr *nlh, void *arg)
 	if (rank == ADDR6_UNUSABLE || d->n == sizeof(d->v) / sizeof(d->v[0]))
 		return 0;
 	d->v[d->n].addr = a;
+	d->v[d->n].len = ifa->ifa_prefixlen;
 	d->v[d->n++].rank = rank;
 	return 0;
 }
@@ -240,6 +242,9 @@ static int read_addrs6(struct rtnl *r, struct link_info *info)
 		return ret;
 	qsort(d.v, d.n, sizeof(d.v[0]), addr6_cmp);
 	global = d.n && d.v[0].rank < ADDR6_LOCAL;
+	for (size_t i = 0; i < d.n && !six->prefix.len; i++)
+		if (d.v[i].rank < ADDR6_LOCAL && d.v[i].len && d.v[i].len <= 64)
+			six->prefix = net_prefix_of(&d.v[i].addr, d.v[i].len);
 	for (size_t i = 0; i < d.n; i++) {
 		bool may = d.v[i].rank < ADDR6_LOCAL || (d.v[i].rank == ADDR6_LOCAL && !global);
 
@@ -315,12 +320,22 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 	return ret;
 }
 
+static bool addr6_eq(const struct link_addr6 *a, const struct link_addr6 *b)
+{
+	return a->n_ext == b->n_ext && a->n_own == b->n_own &&
+	       !memcmp(a->ext, b->ext, a->n_ext * sizeof(*a->ext)) &&
+	       !memcmp(a->own, b->own, a->n_own * sizeof(*a->own)) &&
+	       a->prefix.len == b->prefix.len && net_addr_eq(&a->prefix.addr, &b->prefix.addr);
+}
+
 bool link_info_eq(const struct link_info *a, const struct link_info *b)
 {
 	if (strcmp(a->name, b->name) || a->ifindex != b->ifindex || a->up != b->up ||
 	    a->ether != b->ether || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
 	    a->n_addr != b->n_addr || a->n_own != b->n_own || a->has_prefsrc != b->has_prefsrc ||
 	    (a->has_prefsrc && !net_addr_eq(&a->prefsrc, &b->prefsrc)))
+		return false;
+	if (a->nptv6 != b->nptv6 || (a->nptv6 && !addr6_eq(&a->six, &b->six)))
 		return false;
 	for (size_t i = 0; i < a->n_own; i++)
 		if (!net_addr_eq(&a->own[i], &b->own[i]))

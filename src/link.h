@@ -19,6 +19,8 @@ struct link_addr6 {
 	struct net_addr ext[LINK_MAX_ADDRS];
 	struct net_addr own[LINK_MAX_OWN]; /* all others that this host sends from: temporary ... */
 	size_t n_ext, n_own;
+	/* of the first of ext[] that has one of /64 or shorter, and is global; len 0: none has */
+	struct net_prefix prefix;
 };
 
 struct link_info {
@@ -36,7 +38,8 @@ struct link_info {
 	bool ipv6; /* link_use_ipv6() was called */
 	struct net_addr own[LINK_MAX_OWN]; /* then: addresses of this host that are not external */
 	size_t n_own;
-	struct link_addr6 six; /* read always, used by link_use_ipv6() alone */
+	bool nptv6; /* prefixes are translated: six[] counts */
+	struct link_addr6 six; /* read always */
 	/* "src" of the best default route over it in table main: for all that is new */
 	struct net_addr prefsrc;
 	bool has_prefsrc; /* and it is one of addr[] */

@@ -90,6 +90,8 @@ int observe_link(const struct conf_if *cif, struct link_info *ret_link, struct e
 
 	if (!ret && cif->ipv6)
 		link_use_ipv6(ret_link);
+	if (!ret)
+		ret_link->nptv6 = cif->n_npts;
 	return ret;
 }
 

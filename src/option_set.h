@@ -43,6 +43,7 @@ OPT_SETTER(set_pin);
 OPT_SETTER(set_config);
 OPT_SETTER(set_dry_run);
 OPT_SETTER(set_ipv6);
+OPT_SETTER(set_nptv6);
 OPT_SETTER(set_json);
 OPT_SETTER(set_purge);
 OPT_SETTER(set_help);

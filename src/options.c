@@ -64,6 +64,9 @@ const struct opt options[] = {
 	  "240s", IF_R(0), set_tcp_close_timeout },
 	{ "ipv6", 0, NULL, "translate IPv6 as well (NAT66); without --internal, of fc00::/7 alone",
 	  NULL, IF_R(0), set_ipv6 },
+	{ "nptv6", 0, "INTERNAL/LEN=EXTERNAL/LEN", "translate this IPv6 prefix without state (RFC "
+	  "6296); EXTERNAL auto: the prefix of the interface", NULL,
+	  IF_R(OPT_LIST), set_nptv6 },
 	{ "dry-run", 0, NULL, "the same as the command plan", NULL,
 	  C_PLAN, OPT_CLI, OPT_SEC_RUN, 0, NULL, set_dry_run },
 	{ "open", 0, NULL, NULL, NULL, LATER },

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/plan.h"
+#include "src/plan_impl.h"
 
 static const struct net_prefix any4 = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
 
@@ -17,9 +17,7 @@ static const struct net_prefix unspecified = { .len = 128 };
 static const struct net_prefix link_local = { .addr = { { 0xfe, 0x80 } }, .len = 10 };
 static const struct net_prefix multicast = { .addr = { { 0xff } }, .len = 8 };
 
-static int warn(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int warn(struct plan *p, const char *fmt, ...)
+int plan_warn(struct plan *p, const char *fmt, ...)
 {
 	char **w = realloc(p->warnings, (p->n_warnings + 1) * sizeof(*w));
 	va_list ap;
@@ -202,10 +200,11 @@ static int unclaim_without_ports(struct plan *p, unsigned i, const struct conf_i
 		if (!(c->slices[i].protos & 1u << proto) || p->avail[i][proto].n)
 			continue;
 		p->nft.slices[i].protos &= ~(1u << proto);
-		ret = warn(p,
-			   "no %s port of the slice is free: all belong to local sockets, DNAT "
-			   "rules or masqueraded flows; masquerade goes on serving %s",
-			   proto_name(1u << proto), proto_name(1u << proto));
+		ret = plan_warn(
+			p,
+			"no %s port of the slice is free: all belong to local sockets, DNAT "
+			"rules or masqueraded flows; masquerade goes on serving %s",
+			proto_name(1u << proto), proto_name(1u << proto));
 	}
 	return ret;
 }
@@ -234,6 +233,8 @@ static int plan_slices(struct plan *p, const struct conf_if *c, const struct obs
 			ret = list_copy(&ns->exclude_dest, &s->exclude_dest);
 		if (!ret && p->ipv6)
 			ret = plan_never(ns);
+		if (!ret && p->ipv6)
+			ret = plan_npt_not_slice(c, &ns->not_internal);
 		if (!ret)
 			ret = plan_avail(p, i, c, obs->owners);
 		if (!ret)
@@ -433,10 +434,10 @@ static int warn_subnets(struct plan *p, const struct conf_if *c, const struct fo
 	for (size_t i = 0; i < f->n_snat && !ret && !all_named; i++)
 		for (size_t j = 0; owns_subnet(&f->snat[i]) && j < f->snat[i].src.n && !ret; j++) {
 			net_prefix_format(&f->snat[i].src.p[j], buf);
-			ret = warn(p,
-				   "%s stays with masquerade, since a rule names it (%s); to "
-				   "move its hosts: --internal %s",
-				   buf, f->snat[i].where, buf);
+			ret = plan_warn(p,
+					"%s stays with masquerade, since a rule names it (%s); to "
+					"move its hosts: --internal %s",
+					buf, f->snat[i].where, buf);
 		}
 	return ret;
 }
@@ -499,16 +500,16 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 		if (d->mark_accepts || d->names_src || !drop_meets_dst(p, d) ||
 		    !drop_meets_oif(p, d, obs))
 			continue;
-		ret = warn(p,
-			   "filtering will not be endpoint-independent: %s drops new connections "
-			   "from outside (%s); to open exactly the bindings, %sput in front of "
-			   "that: %s 0x%x%s0x%x%s",
-			   d->where, d->cause,
-			   c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
-			   d->xtables ? "-m mark --mark" : "meta mark and",
-			   d->xtables ? value : mask,
-			   d->xtables ? "/" : " == ", d->xtables ? mask : value,
-			   d->xtables ? " -j ACCEPT" : " accept");
+		ret = plan_warn(
+			p,
+			"filtering will not be endpoint-independent: %s drops new connections "
+			"from outside (%s); to open exactly the bindings, %sput in front of "
+			"that: %s 0x%x%s0x%x%s",
+			d->where, d->cause,
+			c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
+			d->xtables ? "-m mark --mark" : "meta mark and", d->xtables ? value : mask,
+			d->xtables ? "/" : " == ", d->xtables ? mask : value,
+			d->xtables ? " -j ACCEPT" : " accept");
 	}
 	return ret;
 }
@@ -528,17 +529,17 @@ static int warn_all(struct plan *p, const struct conf_if *c, const struct observ
 	if (!ret)
 		ret = warn_drops(p, c, obs);
 	if (!ret && !has_family(obs->link, true))
-		ret = warn(p, "no IPv4 address yet: %s is translated until there is one",
-			   p->ipv6 ? "no IPv4" : "nothing");
+		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
+				p->ipv6 ? "no IPv4" : "nothing");
 	if (!ret && p->ipv6 && !has_family(obs->link, false))
-		ret = warn(p,
-			   "no global IPv6 address yet: no IPv6 is translated until there is one");
+		ret = plan_warn(
+			p, "no global IPv6 address yet: no IPv6 is translated until there is one");
 	if (!ret && obs->no_forwarding)
-		ret = warn(p,
-			   "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
-	if (!ret && p->ipv6 && obs->no_forwarding6)
-		ret = warn(p, "this host does not forward IPv6: sysctl -w "
-			      "net.ipv6.conf.all.forwarding=1");
+		ret = plan_warn(
+			p, "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
+	if (!ret && (p->ipv6 || p->npt.on) && obs->no_forwarding6)
+		ret = plan_warn(p, "this host does not forward IPv6: sysctl -w "
+				   "net.ipv6.conf.all.forwarding=1");
 	return ret;
 }
 
@@ -568,6 +569,8 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 		ret = plan_guarded(p, obs->foreign);
 	if (!ret)
 		ret = plan_slices(p, conf, obs);
+	if (!ret)
+		ret = plan_npt(p, conf, obs);
 	if (!ret)
 		ret = plan_lpm(p, obs->link);
 	if (!ret)
@@ -614,6 +617,7 @@ void plan_free(struct plan *p)
 	free(p->src);
 	free(p->exdst);
 	free(p->statics);
+	plan_npt_clear(p);
 	net_list_free(&p->nft.guarded);
 	net_list_free(&p->foreign_subnets);
 	free(p);

@@ -10,6 +10,7 @@
 #include "src/config.h"
 #include "src/link.h"
 #include "src/owners.h"
+#include "src/plan_npt.h"
 
 /* The address of another interface, to tell whose hosts are behind it: as link_read(). */
 typedef int (*plan_read_link_fn)(const char *name, struct link_info *ret_info, struct err *err);
@@ -23,6 +24,7 @@ struct observed {
 	const struct port_set *bound; /* [PROTO_COUNT]: ports with live bindings */
 	bool no_forwarding; /* net.ipv4.ip_forward is 0 */
 	bool no_forwarding6; /* net.ipv6.conf.all.forwarding is 0 */
+	bool npt_suspended; /* prefixes are not claimed now */
 	const unsigned *suspended; /* [slice]: PROTO_ mask that is full and not claimed now */
 };
 
@@ -42,6 +44,7 @@ struct plan {
 	struct hairpin_spec hairpin;
 	struct einat_cfg cfg; /* all but ext[], which the engine numbers */
 	bool ipv6; /* the data plane translates IPv6 too */
+	struct plan_npt npt;
 	struct port_set avail[EINAT_MAX_SLICES][PROTO_COUNT];
 	struct plan_lpm *src, *exdst;
 	size_t n_src, n_exdst;

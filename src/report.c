@@ -201,6 +201,13 @@ void report_print_status(const json_t *st, FILE *out)
 		print_list(json_object_get(v, "proto"), out);
 		fprintf(out, " on ports %s\n", text(v, "ports"));
 	}
+	json_array_foreach (json_object_get(st, "nptv6"), i, v) {
+		const char *ext = json_string_value(json_object_get(v, "external"));
+
+		fprintf(out, "  prefix            %s <-> %s%s\n", text(v, "internal"),
+			ext ? ext : "none now",
+			json_is_true(json_object_get(v, "auto")) ? " (auto)" : "");
+	}
 	if (json_array_size(json_object_get(st, "hairpin"))) {
 		fputs("  hairpin from     ", out);
 		print_list(json_object_get(st, "hairpin"), out);
