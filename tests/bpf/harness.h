@@ -85,6 +85,8 @@ static inline int lab_quiet(enum libbpf_print_level level, const char *fmt, va_l
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }
 
+static bool lab_nptv6; /* what is loaded from here on translates prefixes */
+
 /* Load into a network namespace of its own, so that only a case's sockets are met. */
 static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions, uint8_t l2,
 			       bool ipv6)
@@ -97,6 +99,7 @@ static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions
 	lab->sk->rodata->n_planes = LAB_PLANES;
 	lab->sk->rodata->l2_len = l2;
 	lab->sk->rodata->ipv6 = ipv6;
+	lab->sk->rodata->nptv6 = lab_nptv6;
 	lab->sk->rodata->have_coarse_clock =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
 					NULL) == 1;

@@ -9,17 +9,24 @@
 #define WALKED_MAX 250000
 #define LOG_STATS  4 /* BPF_LOG_STATS of the kernel: the sums alone */
 
+struct mode {
+	const char *name;
+	bool ipv6, nptv6;
+};
+
 static void test_walked(void **state)
 {
+	const struct mode *mode = *state;
 	struct einat_bpf *sk = einat_bpf__open();
 	struct bpf_program *prog;
 	static char log[8][1 << 16];
 	unsigned int most = 0;
 	size_t n = 0;
 
-	(void)state;
 	assert_non_null(sk);
 	sk->rodata->n_planes = LAB_PLANES;
+	sk->rodata->ipv6 = mode->ipv6;
+	sk->rodata->nptv6 = mode->nptv6;
 	bpf_object__for_each_program (prog, sk->obj) {
 		assert_true(n < 8);
 		assert_int_equal(bpf_program__set_log_level(prog, LOG_STATS), 0);
@@ -33,7 +40,8 @@ static void test_walked(void **state)
 
 		assert_non_null(sum);
 		assert_int_equal(sscanf(sum, "processed %u insns", &walked), 1);
-		print_message("# %s: %u instructions walked\n", bpf_program__name(prog), walked);
+		print_message("# %s, %s: %u instructions walked\n", mode->name,
+			      bpf_program__name(prog), walked);
 		most = walked > most ? walked : most;
 	}
 	einat_bpf__destroy(sk);
@@ -42,7 +50,16 @@ static void test_walked(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_walked) };
+	static struct mode modes[] = { { "IPv4", false, false },
+				       { "NPTv6", false, true },
+				       { "NAT66", true, false },
+				       { "NAT66 and NPTv6", true, true } };
+	struct CMUnitTest tests[COUNT_OF(modes)];
+
+	for (size_t i = 0; i < COUNT_OF(modes); i++)
+		tests[i] = (struct CMUnitTest){ .name = modes[i].name,
+						.test_func = test_walked,
+						.initial_state = &modes[i] };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
