@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 6
+#define EINAT_ABI 7
 /*
  * The oldest version whose bindings can be copied: ctl is laid out as now, slots as now since
  * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to max_per_host, which

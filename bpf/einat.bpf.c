@@ -117,7 +117,7 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 SEC("tc")
 int einat_out(struct __sk_buff *skb)
 {
-	return verdict(skb, EINAT_OUT, npt_turn(packet_out(skb)));
+	return verdict(skb, EINAT_OUT, npt_turn(skb, packet_out(skb)));
 }
 
 SEC("tc")

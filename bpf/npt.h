@@ -114,6 +114,20 @@ static __always_inline bool npt_is_ula(const union ip *ip)
 }
 
 /*
+ * Turned around, to be addressed to this interface itself: routing knows nothing of it and has
+ * chosen a gateway's hardware address.
+ */
+static __always_inline int npt_hairpin(struct __sk_buff *skb)
+{
+	__u8 mac[ETH_ALEN];
+
+	if (l2_len >= ETH_HLEN && (bpf_skb_load_bytes(skb, ETH_ALEN, mac, sizeof(mac)) ||
+				   bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0)))
+		return REASON_REWRITE_FAILED;
+	return REASON_HAIRPIN;
+}
+
+/*
  * Out: the source (section 3.2), and in an error, also one that this router made, the destination
  * that is quoted. What goes to an external prefix is turned around (section 4.3); at ingress its
  * destination is translated as that of any other packet.
@@ -142,7 +156,7 @@ static __noinline int npt_packet_out(struct __sk_buff *skb, const struct pkt *p,
 	if (!to)
 		return REASON_NPT;
 	/* What came in here and would go out to ourselves goes round in circles. */
-	return skb->ingress_ifindex == skb->ifindex ? REASON_TTL : REASON_HAIRPIN;
+	return skb->ingress_ifindex == skb->ifindex ? REASON_TTL : npt_hairpin(skb);
 }
 
 /* In: the destination (section 3.3), and in an error the source that is quoted. */
@@ -191,7 +205,7 @@ static __always_inline int npt_step(struct __sk_buff *skb, struct pkt *p, const 
  * npt_turn() - at egress, the last step: what a binding has translated may be addressed to an
  * external prefix, and is turned around as well. Returns the reason.
  */
-static __always_inline int npt_turn(int reason)
+static __always_inline int npt_turn(struct __sk_buff *skb, int reason)
 {
 	const struct einat_npt *to;
 	struct pkt *p;
@@ -202,7 +216,7 @@ static __always_inline int npt_turn(int reason)
 		return reason;
 	p = pkt_get(EINAT_OUT);
 	to = p && is6(p) ? npt_find(&npt_in, &p->daddr) : NULL;
-	return to && !(to->flags & NPT_F_KEEP) ? REASON_HAIRPIN : reason;
+	return to && !(to->flags & NPT_F_KEEP) ? npt_hairpin(skb) : reason;
 }
 
 #endif
