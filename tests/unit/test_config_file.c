@@ -108,6 +108,8 @@ static const struct {
 	{ IF("rest = ~{ };"), "not a group", NULL },
 	{ IF("rest = ~true;"), "rest: needs auto|own|guard|none in quotes", NULL },
 	{ IF("ipv6 = ~\"yes\";"), "ipv6: is true or false, without quotes", NULL },
+	{ IF("nptv6 = ~\"fd00::/48\";"), "nptv6: 'fd00::/48' is not a pair of prefixes", NULL },
+	{ IF("nptv6 = [ \"fd00::/48=auto\", ~\"fd01::/48=auto\" ];"), "auto is given twice", NULL },
 	{ IF("ipv6 = ~1;"), "ipv6: is true or false, without quotes", NULL },
 	{ IF("udp-timeout = ~119;"), "udp-timeout: 119 is too short", "RFC 4787 REQ-5" },
 	{ IF("udp-timeout = ~300.5;"), "udp-timeout: needs TIME in quotes", NULL },
@@ -187,6 +189,7 @@ static void test_values(void **state)
 		"  hairpin-if = \"lan,lo\"; rest : \"none\"; inbound-mark = 0x1000;\n"
 		"  forward = ( \"udp:3478=192.168.1.9\", \"tcp:80=10.0.0.1:81\" ),\n"
 		"  udp-timeout = 120; tcp-open-timeout = \"3h\"; ipv6 = true;\n"
+		"  nptv6 = [ \"fd00::/48=2001:db8::/48\", \"fd01::/64=auto\" ];\n"
 		"  slices = ( { proto = \"udp\"; ports = \"20000-29999\"; mark = \"1/3\" },\n"
 		"             { proto = \"tcp\"; ports = ( \"30000-30999\", 31500 ); } ); },\n"
 		" { interface = \"wan2\"; ipv6 = false } )\n"
@@ -211,6 +214,8 @@ static void test_values(void **state)
 	assert_int_equal(f->forwards[1].to_port, 81);
 	assert_int_equal(f->t_udp, 120);
 	assert_true(f->ipv6);
+	assert_int_equal(f->n_npts, 2);
+	assert_int_equal(f[1].n_npts, 0);
 	assert_false(f[1].ipv6);
 	assert_int_equal(f->t_icmp, 60);
 	assert_int_equal(f->t_tcp_open, 10800);

@@ -109,7 +109,8 @@ static void complete(void **state)
 		{ "4787 REQ-%d", 1, 14 },      { "5382 REQ-%d", 1, 10 },
 		{ "5508 REQ-%d", 1, 11 },      { "6888 REQ-%d", 1, 15 },
 		{ "7857 section %d", 2, 12 },  { "7857 section 2.%d", 1, 2 },
-		{ "7857 section 7.%d", 1, 1 },
+		{ "7857 section 7.%d", 1, 1 }, { "6296 section 3.%d", 1, 7 },
+		{ "6296 section 4.%d", 1, 3 },
 	};
 	static const char *const parts[] = {
 		"4787 REQ-3a",	       "4787 REQ-5a",	      "4787 REQ-5b",
