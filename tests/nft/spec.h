@@ -131,9 +131,23 @@ static inline void spec_full6(struct test_spec *t, enum nft_rest rest, enum nft_
 	spec_forward(t, PROTO_TCP, 443, "fd00:1::5", 8443);
 }
 
+/* Stateless prefix translation of @internal. */
+static inline void spec_nptv6(struct test_spec *t, const char *internal)
+{
+	t->s.nptv6 = true;
+	spec_prefix(&t->s.npt_claim, internal);
+	spec_prefix(&t->s.npt_internal, internal);
+	spec_prefix(&t->s.npt_keep, "fe80::/10");
+	spec_prefix(&t->s.npt_keep, "ff00::/8");
+	spec_prefix(&t->s.npt_keep, "fc00::/7");
+}
+
 static inline void spec_free(struct test_spec *t)
 {
 	net_list_free(&t->s.guarded);
+	net_list_free(&t->s.npt_claim);
+	net_list_free(&t->s.npt_internal);
+	net_list_free(&t->s.npt_keep);
 	for (size_t i = 0; i < t->s.n_slices; i++) {
 		net_list_free(&t->slices[i].internal);
 		net_list_free(&t->slices[i].not_internal);

@@ -195,6 +195,18 @@ static void golden6(const char *name, enum nft_rest rest, enum nft_rest rest6)
 	spec_free(&t);
 }
 
+/* Prefixes, without IPv6 otherwise. */
+static void test_golden_npt(void **state)
+{
+	struct test_spec t;
+
+	(void)state;
+	spec_init(&t, 7, NFT_REST_OWN);
+	spec_nptv6(&t, "fd00:1::/48");
+	golden_spec("own-npt", &t.s);
+	spec_free(&t);
+}
+
 static void test_golden_ipv6(void **state)
 {
 	(void)state;
@@ -477,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_golden_guard_full),
 		cmocka_unit_test(test_golden_none),
 		cmocka_unit_test(test_golden_ipv6),
+		cmocka_unit_test(test_golden_npt),
 		cmocka_unit_test(test_ipv6_is_off),
 		cmocka_unit_test(test_table_names),
 		cmocka_unit_test(test_bad_specs),
