@@ -206,6 +206,7 @@ struct fw_elem {
 	bool maybe; /* may have gone, or is under a condition of its own (a limit) */
 	struct fw_verdict verdict;
 	uint8_t *data; /* a map's value, data_len bytes; NULL: none, or of another length */
+	const char *object; /* of a map of stateful objects; in the record; NULL: none */
 };
 
 struct fw_set {
