@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "src/control.h"
+#include "src/control_place.h"
 
-static socklen_t control_addr(const char *ifname, struct sockaddr_un *sa)
-{
-	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	/* the leading NUL makes it abstract */
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-			   (size_t)snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "einat:%s",
-					    ifname));
-}
+#define CONNECT_MS 2000 /* for a queue that is full; root's einat empties its own at once */
+#define ANSWER_MS  30000
+
+struct control {
+	struct place place;
+	int lock_fd; /* of the folder; -1: there is none */
+	int epoll_fd;
+	int listen_fd[2]; /* in the folder, abstract; -1: not to be had */
+};
 
 static int control_socket(void)
 {
@@ -43,56 +44,150 @@ static struct ucred peer_of(int fd)
 	return cred;
 }
 
-/* Who holds the name; all 0 if nobody answers. */
-static struct ucred peer(const char *ifname)
+/* Connect to one of root's processes; a descriptor, or -ENOENT: there is none at that address. */
+static int connect_root(const struct sockaddr_un *sa, socklen_t len)
 {
-	struct ucred cred = { 0 };
-	struct sockaddr_un sa;
-	socklen_t n = control_addr(ifname, &sa);
 	int fd = control_socket();
 
 	if (fd < 0)
-		return cred;
-	if (!connect(fd, (struct sockaddr *)&sa, n))
-		cred = peer_of(fd);
+		return -errno;
+	set_timeouts(fd, CONNECT_MS, CONNECT_MS);
+	if (!connect(fd, (const struct sockaddr *)sa, len) && !peer_of(fd).uid)
+		return fd;
 	close(fd);
-	return cred;
+	return -ENOENT;
 }
 
-int control_listen(const char *ifname, struct err *err)
+/* The einat that can be asked: by its folder, else by its name. */
+static int connect_einat(const struct place *p)
 {
-	struct sockaddr_un sa;
-	socklen_t n = control_addr(ifname, &sa);
-	int fd = control_socket();
+	int fd = connect_root(&p->path, p->path_len);
+
+	return fd == -ENOENT ? connect_root(&p->name, p->name_len) : fd;
+}
+
+static int in_use(const struct place *p, const char *ifname, struct err *err)
+{
+	int fd = connect_einat(p);
+	char who[32] = "";
+
+	if (fd >= 0) {
+		snprintf(who, sizeof(who), " (process %d)", peer_of(fd).pid);
+		close(fd);
+	}
+	return err_set(err, EADDRINUSE,
+		       "einat already runs on %s%s; stop it with: einat stop -i %s", ifname, who,
+		       ifname);
+}
+
+/* A listening socket, watched by @c; -errno. */
+static int listen_at(struct control *c, const struct sockaddr_un *sa, socklen_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 	int e;
 
-	if (fd >= 0 && !bind(fd, (struct sockaddr *)&sa, n) && !listen(fd, 8))
+	if (fd >= 0 && !bind(fd, (const struct sockaddr *)sa, len) && !listen(fd, 8) &&
+	    !epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
 		return fd;
 	e = errno;
 	if (fd >= 0)
 		close(fd);
-	if (e == EADDRINUSE) {
-		struct ucred cred = peer(ifname);
-
-		if (cred.uid)
-			return err_set(
-				err, EPERM,
-				"process %d of user %u holds the name of %s's control socket; "
-				"einat goes without: stop it by a signal",
-				cred.pid, cred.uid, ifname);
-		return err_set(err, e,
-			       "einat already runs on %s (process %d); stop it with: einat "
-			       "stop -i %s",
-			       ifname, cred.pid, ifname);
-	}
-	return err_sys(err, e, "cannot open the control socket of %s", ifname);
+	return -e;
 }
 
-int control_accept(int listen_fd, char *request, int size)
+/* The name is only looked at, and taken if it is free: see control.h. */
+static int open_name(struct control *c, const char *ifname, struct err *err)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	ssize_t n;
+	int fd;
 
+	c->listen_fd[1] = listen_at(c, &c->place.name, c->place.name_len);
+	if (c->listen_fd[1] != -EADDRINUSE)
+		return 0;
+	fd = connect_root(&c->place.name, c->place.name_len);
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return in_use(&c->place, ifname, err);
+}
+
+int control_open(const char *ifname, struct control **ret_control, struct err *err)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	struct err why = { "" };
+	int ret;
+
+	if (!c)
+		return err_sys(err, ENOMEM, "cannot open the control socket of %s", ifname);
+	place_of(ifname, &c->place);
+	c->listen_fd[0] = c->listen_fd[1] = -1;
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->lock_fd = place_lock(&c->place, &why);
+	ret = c->lock_fd == -EADDRINUSE ? in_use(&c->place, ifname, err)
+					: open_name(c, ifname, err);
+	if (!ret && c->lock_fd >= 0) {
+		unlink(c->place.path.sun_path); /* of one that was killed */
+		c->listen_fd[0] = listen_at(c, &c->place.path, c->place.path_len);
+		if (c->listen_fd[0] < 0)
+			err_sys(&why, -c->listen_fd[0], "cannot listen in %s", c->place.dir);
+	}
+	if (!ret && c->listen_fd[0] < 0 && c->listen_fd[1] < 0)
+		ret = err_set(err, EPERM,
+			      "%s: no control socket (%s); einat goes without: stop it by a signal",
+			      ifname, why.text);
+	if (ret) {
+		control_close(c);
+		return ret;
+	}
+	*ret_control = c;
+	return 0;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	if (c->lock_fd >= 0)
+		place_remove(&c->place);
+	for (int i = 0; i < 2; i++)
+		if (c->listen_fd[i] >= 0)
+			close(c->listen_fd[i]);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
+	if (c->epoll_fd >= 0)
+		close(c->epoll_fd);
+	free(c);
+}
+
+void control_purge(const char *ifname)
+{
+	struct place p;
+	int fd;
+
+	place_of(ifname, &p);
+	if (access(p.dir, F_OK))
+		return;
+	fd = place_lock(&p, NULL);
+	if (fd < 0)
+		return;
+	place_remove(&p);
+	close(fd);
+}
+
+int control_fd(const struct control *c)
+{
+	return c->epoll_fd;
+}
+
+int control_accept(struct control *c, char *request, int size)
+{
+	struct epoll_event ev;
+	ssize_t n;
+	int fd;
+
+	if (epoll_wait(c->epoll_fd, &ev, 1, 0) != 1)
+		return -EAGAIN;
+	fd = accept4(ev.data.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	/* a busy machine may not run the client at once; only root's clients are waited for */
@@ -162,28 +257,22 @@ static int read_all(int fd, char **ret_text)
 
 int control_ask(const char *ifname, const char *request, char **ret_answer, struct err *err)
 {
-	struct sockaddr_un sa;
-	socklen_t n = control_addr(ifname, &sa);
-	int fd = control_socket();
+	struct place p;
 	int ret = 0;
+	int fd;
 
+	place_of(ifname, &p);
+	fd = connect_einat(&p);
+	if (fd == -ENOENT)
+		return err_set(err, ENOENT, "no einat runs on %s", ifname);
 	if (fd < 0)
-		return err_sys(err, errno, "cannot open a socket");
-	set_timeouts(fd, 30000, 30000);
-	if (connect(fd, (struct sockaddr *)&sa, n)) {
-		ret = errno == ECONNREFUSED ? -ENOENT : -errno;
-		err_set(err, -ret, "no einat runs on %s", ifname);
-	} else if (peer_of(fd).uid) {
-		ret = err_set(err, ENOENT, "no einat that can be asked runs on %s", ifname);
-	}
-	if (!ret)
-		ret = send_all(fd, request);
+		return err_sys(err, -fd, "cannot open a socket");
+	set_timeouts(fd, ANSWER_MS, ANSWER_MS);
+	ret = send_all(fd, request);
 	if (!ret)
 		ret = read_all(fd, ret_answer);
-	if (ret == -ECONNRESET) /* it ended before it came to answer */
-		ret = err_set(err, ENOENT, "no einat runs on %s", ifname);
-	if (ret && ret != -ENOENT)
-		err_sys(err, -ret, "einat on %s does not answer", ifname);
 	close(fd);
-	return ret;
+	if (ret == -ECONNRESET) /* it ended before it came to answer */
+		return err_set(err, ENOENT, "no einat runs on %s", ifname);
+	return ret ? err_sys(err, -ret, "einat on %s does not answer", ifname) : 0;
 }

@@ -20,7 +20,7 @@
 
 struct served {
 	struct instance *inst; /* NULL once stopped */
-	int control_fd;
+	struct control *control; /* NULL: none could be opened */
 };
 
 struct daemon {
@@ -97,9 +97,8 @@ static int open_all(struct daemon *d, struct err *err)
 
 static void close_control(struct served *s)
 {
-	if (s->control_fd >= 0)
-		close(s->control_fd);
-	s->control_fd = -1;
+	control_close(s->control);
+	s->control = NULL;
 }
 
 static int start_one(struct daemon *d, const struct conf *conf, const struct conf_if *cif,
@@ -112,20 +111,20 @@ static int start_one(struct daemon *d, const struct conf *conf, const struct con
 		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
 	d->served = s;
 	s += d->n;
-	*s = (struct served){ NULL, -1 };
-	s->control_fd = control_listen(cif->name, err);
-	if (s->control_fd == -EPERM)
+	*s = (struct served){ 0 };
+	ret = control_open(cif->name, &s->control, err);
+	if (ret == -EPERM)
 		log_warn("%s", err->text); /* no reason to be offline */
-	else if (s->control_fd < 0)
-		return s->control_fd;
+	else if (ret)
+		return ret;
 	ret = instance_start(conf, cif, &s->inst, err);
 	if (ret) {
 		close_control(s);
 		return ret;
 	}
 	d->n++;
-	if (s->control_fd >= 0)
-		ret = watch(d, s->control_fd, err);
+	if (s->control)
+		ret = watch(d, control_fd(s->control), err);
 	if (!ret)
 		ret = watch(d, instance_events_fd(s->inst), err);
 	return ret ? ret : watch(d, instance_slow_fd(s->inst), err);
@@ -179,7 +178,7 @@ static void on_control(struct daemon *d, struct served *s)
 {
 	char request[64];
 	struct err err = { "" };
-	int fd = control_accept(s->control_fd, request, sizeof(request));
+	int fd = control_accept(s->control, request, sizeof(request));
 	char *answer;
 
 	if (fd < 0)
@@ -256,7 +255,7 @@ static void on_readable(struct daemon *d, int fd)
 				instance_on_conntrack(s->inst);
 			else if (s->inst && fd == instance_slow_fd(s->inst))
 				instance_on_slow(s->inst);
-			else if (s->inst && fd == s->control_fd)
+			else if (s->inst && s->control && fd == control_fd(s->control))
 				on_control(d, s);
 		}
 	}

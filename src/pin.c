@@ -10,19 +10,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "src/netns.h"
 #include "src/pin.h"
 
 #define BPFFS "/sys/fs/bpf"
-
-static bool same_ns(const char *what)
-{
-	char self[64], init[64];
-	struct stat a, b;
-
-	snprintf(self, sizeof(self), "/proc/self/ns/%s", what);
-	snprintf(init, sizeof(init), "/proc/1/ns/%s", what);
-	return !stat(self, &a) && !stat(init, &b) && a.st_ino == b.st_ino;
-}
 
 static bool is_bpffs(const char *path)
 {
@@ -61,16 +52,12 @@ void pin_path(const char *dir, const char *ifname, char *ret_path, size_t size)
 {
 	const char *base = dir ? dir : PIN_DEFAULT_DIR;
 	char name[64];
-	struct stat ns;
 
 	/* A BPF file system takes no dot in a name, an interface's name has no colon. */
 	snprintf(name, sizeof(name), "%s", ifname);
 	for (char *dot = name; (dot = strchr(dot, '.'));)
 		*dot = ':';
-	if (same_ns("net") || stat("/proc/self/ns/net", &ns))
-		snprintf(ret_path, size, "%s/%s", base, name);
-	else
-		snprintf(ret_path, size, "%s/netns-%lu/%s", base, (unsigned long)ns.st_ino, name);
+	netns_path(base, name, ret_path, size);
 }
 
 int pin_prepare(const char *dir, const char *ifname, char *ret_path, size_t size, struct err *err)
@@ -80,7 +67,7 @@ int pin_prepare(const char *dir, const char *ifname, char *ret_path, size_t size
 
 	pin_path(dir, ifname, ret_path, size);
 	if (usual && !is_bpffs(BPFFS)) {
-		if (!same_ns("mnt"))
+		if (!netns_same("mnt"))
 			return err_set(err, ENOENT,
 				       "no BPF file system at " BPFFS " in this mount namespace");
 		if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))

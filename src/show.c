@@ -192,5 +192,6 @@ int show_stop(const struct conf *conf, const char *ifname, struct err *err)
 	/* also after a stop: leftovers of an einat that was killed earlier */
 	if (ret == -ENOENT || conf->purge)
 		ret = instance_remove(conf, ifname, err);
+	control_purge(ifname);
 	return ret;
 }
