@@ -2,7 +2,9 @@
 /*
  * A reference NAT, written from the RFCs that docs/rfc.md lists and not from the data plane: lists
  * that are searched, a clock, no locks, no bitmaps. It decides all but which free port a binding
- * gets: it says which ones are allowed, and is told the choice.
+ * gets: it says which ones are allowed, and is told the choice. Addresses are roles, as in
+ * packet.h: with as_ip6 set, that of the packet at hand is of IPv6, and so are the bindings that it
+ * can meet.
  */
 #ifndef EINAT_TESTS_BPF_MODEL_H
 #define EINAT_TESTS_BPF_MODEL_H
@@ -18,6 +20,7 @@
 #define M_EXT	   2
 #define M_SLICES   3
 #define M_HOSTS	   16
+#define M_NOTES	   2048
 
 /* RFC 6146 section 3.5.2.2; V6 is the inside. There is no record in CLOSED and V4 INIT. */
 enum m_state { M_V6_INIT, M_ESTABLISHED, M_V4_FIN, M_V6_FIN, M_TRANS };
@@ -32,7 +35,9 @@ struct m_binding {
 	bool there; /* it was made, and nothing has taken its place; it may have expired */
 	bool is_static;
 	bool from_middle; /* not used for look-up: taken over with an age */
+	bool six;
 	uint8_t proto; /* enum einat_proto */
+	uint32_t use; /* number of the binding, among all that ever were */
 	uint32_t iaddr;
 	uint16_t iport;
 	unsigned ext;
@@ -52,15 +57,31 @@ struct m_slice {
 	bool port[EINAT_PROTO_COUNT][65536];
 };
 
+/* What the first fragment of a datagram told (RFC 4787 REQ-14). */
+struct m_note {
+	bool six;
+	uint8_t dir, proto;
+	uint16_t id;
+	uint32_t src, dst;
+	uint32_t at;
+	struct m_binding *b; /* NULL: of a datagram that is handed back */
+	uint32_t use;
+};
+
 struct model {
 	uint32_t now;
 	uint32_t t_udp, t_icmp, t_open, t_syn, t_close;
 	uint32_t ext_addr[M_EXT];
 	uint32_t ext_gen[M_EXT]; /* 0: not there */
+	bool ext_six[M_EXT];
 	unsigned n_slices;
 	struct m_slice slice[M_SLICES];
-	uint32_t paired_gen[M_HOSTS + 1]; /* external address of a host; the last is the router */
+	/* external address of a host, of each family; the last is the router */
+	uint32_t paired_gen[2][M_HOSTS + 1];
 	struct m_binding b[M_BINDINGS];
+	uint32_t uses;
+	struct m_note note[M_NOTES];
+	unsigned n_notes;
 };
 
 static inline bool m_open(const struct m_binding *b)
@@ -111,8 +132,8 @@ static inline struct m_binding *m_internal(struct model *m, unsigned proto, uint
 					   uint16_t port)
 {
 	for (unsigned i = 0; i < M_BINDINGS; i++)
-		if (m->b[i].there && m->b[i].proto == proto && m->b[i].iaddr == addr &&
-		    m->b[i].iport == port)
+		if (m->b[i].there && m->b[i].six == as_ip6 && m->b[i].proto == proto &&
+		    m->b[i].iaddr == addr && m->b[i].iport == port)
 			return &m->b[i];
 	return NULL;
 }
@@ -127,10 +148,16 @@ static inline struct m_binding *m_external(struct model *m, unsigned proto, unsi
 	return NULL;
 }
 
+/* Is it there, and of the packet's family? */
+static inline bool m_usable(const struct model *m, unsigned e)
+{
+	return m->ext_gen[e] && m->ext_six[e] == as_ip6;
+}
+
 static inline int m_ext(const struct model *m, uint32_t addr)
 {
 	for (int e = 0; e < M_EXT; e++)
-		if (m->ext_gen[e] && m->ext_addr[e] == addr)
+		if (m_usable(m, e) && m->ext_addr[e] == addr)
 			return e;
 	return -1;
 }
@@ -187,7 +214,9 @@ static inline struct m_binding *m_make(struct model *m, unsigned proto, uint32_t
 		if (m->b[i].there)
 			continue;
 		m->b[i] = (struct m_binding){ .there = true,
+					      .six = as_ip6,
 					      .proto = proto,
+					      .use = ++m->uses,
 					      .iaddr = addr,
 					      .iport = port,
 					      .ext = ext,
@@ -272,6 +301,40 @@ static inline void m_tcp(struct model *m, struct m_binding *b, bool out, bool ma
 	if (end > b->last_out + m->t_open)
 		end = b->last_out + m->t_open;
 	b->grace_end = end;
+}
+
+/* The note of a datagram, also one that is too old; NULL: there is none. */
+static inline struct m_note *m_note(struct model *m, unsigned dir, unsigned proto, uint32_t src,
+				    uint32_t dst, uint16_t id)
+{
+	for (unsigned i = 0; i < m->n_notes; i++) {
+		struct m_note *n = &m->note[i];
+
+		if (n->six == as_ip6 && n->dir == dir && n->src == src && n->dst == dst &&
+		    n->id == id && (as_ip6 || n->proto == proto))
+			return n;
+	}
+	return NULL;
+}
+
+/* A first fragment passed; by @b, or handed back (NULL). */
+static inline void m_note_add(struct model *m, unsigned dir, unsigned proto, uint32_t src,
+			      uint32_t dst, uint16_t id, struct m_binding *b)
+{
+	struct m_note *n = m_note(m, dir, proto, src, dst, id);
+
+	if (!n && m->n_notes == M_NOTES)
+		fail_msg("the model has too few notes");
+	n = n ?: &m->note[m->n_notes++];
+	*n = (struct m_note){ .six = as_ip6,
+			      .dir = dir,
+			      .proto = proto,
+			      .id = id,
+			      .src = src,
+			      .dst = dst,
+			      .at = m->now,
+			      .b = b,
+			      .use = b ? b->use : 0 };
 }
 
 #endif

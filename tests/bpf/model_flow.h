@@ -44,7 +44,7 @@ static struct choice choices(struct play *p, int slice, unsigned proto, uint16_t
 	struct m_binding *rests;
 
 	for (unsigned e = 0; e < M_EXT; e++)
-		for (unsigned port = 1; p->m->ext_gen[e] && port < 65536; port++) {
+		for (unsigned port = 1; m_usable(p->m, e) && port < 65536; port++) {
 			if (!p->m->slice[slice].port[proto][port] ||
 			    !m_allowed(p->m, slice, proto, e, port))
 				continue;
@@ -63,7 +63,10 @@ static struct choice choices(struct play *p, int slice, unsigned proto, uint16_t
 
 static bool pair_there(const struct model *m, uint32_t gen)
 {
-	return gen && (gen == m->ext_gen[0] || gen == m->ext_gen[1]);
+	for (unsigned e = 0; e < M_EXT; e++)
+		if (m_usable(m, e) && gen == m->ext_gen[e])
+			return true;
+	return false;
 }
 
 /* A new flow of the slice: runs it; the binding that was made, or NULL (dropped: full). */
@@ -74,7 +77,7 @@ static struct m_binding *new_flow(struct play *p, const struct spec *in, unsigne
 	struct m_binding *stale = m_internal(m, proto, in->src, in->sport), *b;
 	struct choice c = choices(p, slice, proto, in->sport);
 	struct frame f = build(in);
-	uint32_t paired = m->paired_gen[hostno], slot = ~0u;
+	uint32_t *paired = &m->paired_gen[as_ip6][hostno], slot, addr;
 	int revive = -1, e;
 	uint16_t port;
 
@@ -85,40 +88,52 @@ static struct m_binding *new_flow(struct play *p, const struct spec *in, unsigne
 	stats_read(p->lab, p->lab->before);
 	*ret_run = run_frame(p->lab, EINAT_OUT, &f, mark, 0);
 	if (ret_run->verdict == 2) {
-		bool room =
-			m->ext_gen[0] || m->ext_gen[1]; /* whichever address it would have got */
+		bool any = m_usable(m, 0) || m_usable(m, 1);
+		bool room = any; /* whichever address it would have got */
 
 		for (e = 0; e < M_EXT; e++)
-			if (m->ext_gen[e] && (!pair_there(m, paired) || paired == m->ext_gen[e]))
+			if (m_usable(m, e) && (!pair_there(m, *paired) || *paired == m->ext_gen[e]))
 				room &= c.certain[e];
-		check_reason(p->lab, EINAT_OUT,
-			     m->ext_gen[0] || m->ext_gen[1] ? R(FULL) : R(NO_ADDRESS), f.n,
-			     p->what);
+		check_reason(p->lab, EINAT_OUT, any ? R(FULL) : R(NO_ADDRESS), f.n, p->what);
+		p->seen[as_ip6][EINAT_OUT][any ? R(FULL) : R(NO_ADDRESS)]++;
 		if (room)
 			fail_msg("%s: dropped, though a port was free", p->what);
 		if (revive >= 0)
 			fail_msg("%s: dropped, though it had a port", p->what);
 		return NULL;
 	}
-	e = m_ext(m, (uint32_t)ret_run->out.b[26] << 24 | ret_run->out.b[27] << 16 |
-			     ret_run->out.b[28] << 8 | ret_run->out.b[29]);
+	frame_source(&ret_run->out, proto, &addr, &port);
+	e = m_ext(m, addr);
 	if (e < 0)
 		fail_msg("%s: left with an address that is not external", p->what);
-	port = proto == EINAT_PROTO_ICMP ? ret_run->out.b[38] << 8 | ret_run->out.b[39]
-					 : ret_run->out.b[34] << 8 | ret_run->out.b[35];
 	if (revive >= 0 && (unsigned)e != stale->ext)
 		fail_msg("%s: another address than its own", p->what);
-	if (revive < 0 && pair_there(m, paired) && paired != m->ext_gen[e])
+	if (revive < 0 && pair_there(m, *paired) && *paired != m->ext_gen[e])
 		fail_msg("%s: the host's other bindings have another address", p->what);
 	check_choice(p, slice, proto, e, in->sport, port, c.best[e], c.own[e], revive,
 		     c.rests[e][port]);
 	if (revive < 0)
-		m->paired_gen[hostno] = m->ext_gen[e];
+		*paired = m->ext_gen[e];
 	slot = slot_no(e, proto, port);
 	if (!used_bit(p, slot) || p->lab->slots[slot].state != SLOT_LIVE)
 		fail_msg("%s: no slot for it", p->what);
 	b = m_make(m, proto, in->src, in->sport, e, port);
 	return b;
+}
+
+/* A type of query; ICMPv6 has but echo. */
+static unsigned query(struct play *p, unsigned echo, unsigned timestamp)
+{
+	return as_ip6 || rnd(p, 4) ? echo : timestamp;
+}
+
+/* One in four is the first fragment of a datagram. */
+static void maybe_first(struct play *p, struct spec *s)
+{
+	if (rnd(p, 4))
+		return;
+	s->frag = 0x2000;
+	s->id = PICK(p, datagram);
 }
 
 /* An outbound packet, and if it is turned around its way back in. */
@@ -130,7 +145,7 @@ static void step_out(struct play *p)
 	uint32_t src = router ? EXT : host[hostno], dst = PICK(p, remote);
 	uint32_t mark = rnd(p, 2) ? 0x1017 : 0x7;
 	uint16_t sport = PICK(p, iport), dport = PICK(p, rport);
-	unsigned flags = proto == EINAT_PROTO_TCP ? PICK(p, segments) : rnd(p, 4) ? 8 : 13;
+	unsigned flags = proto == EINAT_PROTO_TCP ? PICK(p, segments) : query(p, 8, 13);
 	struct m_binding *peer = rnd(p, 5) ? NULL : any_binding(p), *b;
 	bool hairpin, from_ext = m_ext(m, src) >= 0, made = false;
 	struct spec in, out, back;
@@ -146,7 +161,9 @@ static void step_out(struct play *p)
 	if (proto == EINAT_PROTO_ICMP)
 		dport = 0;
 	hairpin = m_ext(m, dst) >= 0;
-	in = out = flow_spec(proto, src, sport, dst, dport, flags);
+	in = flow_spec(proto, src, sport, dst, dport, flags);
+	maybe_first(p, &in);
+	out = in;
 	snprintf(p->what, sizeof(p->what), "step %lu: out, protocol %u, %08x:%u to %08x:%u, %#x",
 		 p->step, proto, src, sport, dst, dport, flags);
 	if (from_ext && !hairpin) {
@@ -155,6 +172,8 @@ static void step_out(struct play *p)
 	}
 	if (hairpin && (proto == EINAT_PROTO_ICMP || !m_in(m, proto, dst, dport))) {
 		check_packet(p, EINAT_OUT, &in, R(HAIRPIN_LOCAL), NULL, mark);
+		if (in.frag)
+			m_note_add(m, EINAT_OUT, proto, src, dst, in.id, NULL);
 		return;
 	}
 	b = m_out(m, proto, src, sport);
@@ -186,6 +205,8 @@ static void step_out(struct play *p)
 	} else {
 		check_packet(p, EINAT_OUT, &in, hairpin ? R(HAIRPIN) : R(TRANSLATED), &out, mark);
 	}
+	if (in.frag)
+		m_note_add(m, EINAT_OUT, proto, src, dst, in.id, b);
 	if (!(proto == EINAT_PROTO_TCP && flags & F_RST))
 		b->last_out = m->now;
 	if (proto == EINAT_PROTO_TCP)
@@ -201,6 +222,8 @@ static void step_out(struct play *p)
 	back.dst = peer->iaddr;
 	back.dport = peer->iport;
 	check_packet(p, EINAT_IN, &out, R(TRANSLATED), &back, mark);
+	if (in.frag)
+		m_note_add(m, EINAT_IN, proto, out.src, dst, in.id, peer);
 	if (proto == EINAT_PROTO_TCP)
 		m_tcp(m, peer, false, false, flags, out.src, out.sport);
 }
@@ -213,7 +236,7 @@ static void step_in(struct play *p)
 	uint32_t src = remote[rnd(p, 2)], dst = m->ext_addr[aim ? aim->ext : rnd(p, M_EXT)];
 	uint16_t sport = PICK(p, rport);
 	uint16_t dport = aim ? aim->eport : 20000 + rnd(p, 40);
-	unsigned flags = proto == EINAT_PROTO_TCP ? PICK(p, segments) : rnd(p, 4) ? 0 : 14;
+	unsigned flags = proto == EINAT_PROTO_TCP ? PICK(p, segments) : query(p, 0, 14);
 	struct spec in, out;
 
 	if (proto == EINAT_PROTO_ICMP)
@@ -224,7 +247,9 @@ static void step_in(struct play *p)
 		src = s->raddr;
 		sport = s->rport;
 	}
-	in = out = flow_spec(proto, src, sport, dst, dport, flags);
+	in = flow_spec(proto, src, sport, dst, dport, flags);
+	maybe_first(p, &in);
+	out = in;
 	snprintf(p->what, sizeof(p->what), "step %lu: in, protocol %u, %08x:%u to %08x:%u, %#x",
 		 p->step, proto, src, sport, dst, dport, flags);
 	if (m_ext(m, dst) < 0) {
@@ -239,6 +264,8 @@ static void step_in(struct play *p)
 	out.dst = b->iaddr;
 	out.dport = b->iport;
 	check_packet(p, EINAT_IN, &in, R(TRANSLATED), &out, 1);
+	if (in.frag)
+		m_note_add(m, EINAT_IN, proto, src, dst, in.id, b);
 	if (proto == EINAT_PROTO_TCP)
 		m_tcp(m, b, false, false, flags, src, sport);
 }

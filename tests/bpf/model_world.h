@@ -114,7 +114,9 @@ static void step_add(struct play *p)
 
 	snprintf(p->what, sizeof(p->what), "step %lu: add %08x:%u at %u", p->step, host[h], in,
 		 out);
-	if (!m->ext_gen[e])
+	if (m->ext_six[e] != as_ip6)
+		want = -EINVAL;
+	else if (!m->ext_gen[e])
 		want = e < p->lab->cfg.n_ext ? -EADDRNOTAVAIL : -EINVAL;
 	else if ((at && m_live(m, at)) || m_out(m, proto, host[h], in))
 		want = -EEXIST;
@@ -140,8 +142,11 @@ static void check_state(struct play *p)
 			uint32_t n = w * 64 + __builtin_ctzll(bits), plane = n / EINAT_PORTS;
 			const struct einat_slot *s = &p->lab->slots[n];
 			struct m_binding *b = m_external(m, plane % 3, plane / 3, n % EINAT_PORTS);
+			struct einat_addr addr;
 
-			if (!b || s->state != SLOT_LIVE || htonl(b->iaddr) != s->addr.w[3] ||
+			as_ip6 = b && b->six;
+			addr = addr6(b ? b->iaddr : 0);
+			if (!b || s->state != SLOT_LIVE || memcmp(&s->addr, &addr, sizeof(addr)) ||
 			    htons(b->iport) != s->port)
 				fail_msg("%s: slot %u holds what the model does not know", p->what,
 					 n);

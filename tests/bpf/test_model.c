@@ -9,6 +9,7 @@
 
 #include "tests/bpf/model_error.h"
 #include "tests/bpf/model_flow.h"
+#include "tests/bpf/model_frag.h"
 #include "tests/bpf/model_world.h"
 
 #define EPISODE	      3000 /* steps with one set of slices to begin with */
@@ -18,10 +19,13 @@ static void one_step(struct play *p)
 {
 	uint32_t what = rnd(p, 1000);
 
-	if (what < 420)
+	as_ip6 = p->v6 && (!p->v4 || rnd(p, 2));
+	if (what < 380)
 		step_out(p);
-	else if (what < 700)
+	else if (what < 600)
 		step_in(p);
+	else if (what < 720)
+		step_fragment(p);
 	else if (what < 800)
 		step_error(p);
 	else if (what < 900)
@@ -36,10 +40,35 @@ static void one_step(struct play *p)
 		step_config(p);
 }
 
+/* A family that was played at length has met all that there is to meet. */
+static void check_seen(const struct play *p)
+{
+	static const int out[] = { R(TRANSLATED), R(HAIRPIN),	   R(HAIRPIN_LOCAL),
+				   R(ICMP_ERROR), R(FULL),	   R(NOT_IN_SLICE),
+				   R(GUARD),	  R(FRAGMENT),	   R(LATE_FRAGMENT),
+				   R(FRAG_GUARD), R(FRAG_UNKNOWN), R(EXTERNAL_SOURCE) };
+	static const int in[] = { R(TRANSLATED), R(ICMP_ERROR),	  R(ICMP_UNKNOWN), R(NO_BINDING),
+				  R(FRAGMENT),	 R(FRAG_UNKNOWN), R(OTHER_DEST) };
+
+	for (int six = 0; six < 2; six++) {
+		unsigned long sum = 0;
+
+		for (int i = 0; i < EINAT_REASON_COUNT; i++)
+			sum += p->seen[six][EINAT_OUT][i] + p->seen[six][EINAT_IN][i];
+		print_message("# IPv%d: %lu packets\n", six ? 6 : 4, sum);
+		for (unsigned i = 0; i < COUNT_OF(out) && sum > 6000; i++)
+			if (!p->seen[six][EINAT_OUT][out[i]])
+				fail_msg("never met: out, %s", reason_name(out[i]));
+		for (unsigned i = 0; i < COUNT_OF(in) && sum > 6000; i++)
+			if (!p->seen[six][EINAT_IN][in[i]])
+				fail_msg("never met: in, %s", reason_name(in[i]));
+	}
+}
+
 static void model(void **state)
 {
 	const char *seed = getenv("EINAT_SEED"), *steps = getenv("EINAT_STEPS");
-	struct play p = { .lab = &the_lab, .m = calloc(1, sizeof(struct model)) };
+	struct play p = { .m = calloc(1, sizeof(struct model)) };
 	unsigned long n = steps ? strtoul(steps, NULL, 0) : STEPS_DEFAULT;
 
 	(void)state;
@@ -56,6 +85,7 @@ static void model(void **state)
 		if (p.step % 500 == 499)
 			check_consistent(p.lab);
 	}
+	check_seen(&p);
 	free(p.m);
 }
 
