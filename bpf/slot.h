@@ -250,6 +250,18 @@ enum slot_end {
 	END_ANY,
 };
 
+/*
+ * Has the port of an absent binding rested? Then the binding was absent that long ago too: nothing
+ * has changed since, unless its last open session has ended meanwhile.
+ */
+static __always_inline bool slot_rested(const struct einat_slot *s, const struct einat_cfg *c,
+					__u32 gen_proto, __u32 now)
+{
+	if (s->gen == gen_proto >> 8 && s->closed && (__u16)(now - s->closed) < EINAT_HOLD_DOWN)
+		return false;
+	return slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now - EINAT_HOLD_DOWN);
+}
+
 /**
  * slot_expire() - free the slot if its binding is one that @end (enum slot_end) tells.
  * @gen_proto: generation << 8 | protocol of its plane, see plane_gen()
@@ -269,10 +281,8 @@ __noinline int slot_expire(__u32 slot, __u32 gen_proto, __u32 active, __u32 end,
 	seq = READ_ONCE(s->seq);
 	last_out = READ_ONCE(s->last_out);
 	absent = slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now);
-	/* rested: it was absent that long ago too, since nothing has changed since then */
 	if ((end != END_ANY && !absent) ||
-	    (end == END_RESTED &&
-	     !slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now - EINAT_HOLD_DOWN))) {
+	    (end == END_RESTED && !slot_rested(s, c, gen_proto, now))) {
 		slot_hold(slot, seq, absent);
 		return SLOT_STAYS;
 	}
