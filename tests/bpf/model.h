@@ -81,7 +81,7 @@ struct model {
 	struct m_binding b[M_BINDINGS];
 	uint32_t uses;
 	struct m_note note[M_NOTES];
-	unsigned n_notes;
+	unsigned n_notes, last_note; /* last_note: the one that was written last */
 };
 
 static inline bool m_open(const struct m_binding *b)
@@ -326,6 +326,7 @@ static inline void m_note_add(struct model *m, unsigned dir, unsigned proto, uin
 	if (!n && m->n_notes == M_NOTES)
 		fail_msg("the model has too few notes");
 	n = n ?: &m->note[m->n_notes++];
+	m->last_note = n - m->note;
 	*n = (struct m_note){ .six = as_ip6,
 			      .dir = dir,
 			      .proto = proto,

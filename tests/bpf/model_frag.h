@@ -78,10 +78,11 @@ static void fragment_in(struct play *p, const struct spec *in, unsigned proto)
 static void step_fragment(struct play *p)
 {
 	struct model *m = p->m;
-	const struct m_note *n = m->n_notes && rnd(p, 8) ? &m->note[rnd(p, m->n_notes)] : NULL;
+	unsigned which = rnd(p, 2) && m->n_notes ? rnd(p, m->n_notes) : m->last_note;
+	const struct m_note *n = m->n_notes && rnd(p, 8) ? &m->note[which] : NULL;
 	unsigned proto = n ? n->proto : rnd(p, 3);
 	/* now and then the other way, as what the daemon sends in again goes */
-	bool out = n ? (n->dir == EINAT_OUT) == !!rnd(p, 6) : rnd(p, 2);
+	bool out = n ? (n->dir == EINAT_OUT) == !!rnd(p, 4) : rnd(p, 2);
 	struct spec in;
 
 	if (n)
