@@ -246,7 +246,8 @@ static void on_readable(struct daemon *d, int fd)
 
 		for (size_t i = 0; i < d->n && events; i++)
 			if (d->served[i].inst)
-				instance_on_rules(d->served[i].inst, events);
+				instance_on_rules(d->served[i].inst, events,
+						  nft_events_by(d->rules));
 	} else {
 		for (size_t i = 0; i < d->n; i++) {
 			struct served *s = &d->served[i];

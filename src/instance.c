@@ -182,6 +182,8 @@ static int apply_nft(struct instance *inst, const struct plan *plan, struct err 
 		return ret;
 	if (inst->plan && nft_table_exists(inst->cif->name, NULL) == 1)
 		return nft_table_update(&inst->plan->nft, &plan->nft, err);
+	if (instance_restore_waits(inst, RESTORE_TABLE))
+		return 0; /* someone else keeps deleting it */
 	return nft_table_apply(&plan->nft, err);
 }
 
@@ -193,6 +195,8 @@ static int apply_hairpin(const struct instance *inst, const struct plan *plan, s
 		return ret;
 	if (!plan->hairpin.n_external || !inst->link.up)
 		return hairpin_remove(plan->hairpin.ifname, err);
+	if (instance_restore_waits(inst, RESTORE_HAIRPIN))
+		return 0;
 	return hairpin_apply(&plan->hairpin, err);
 }
 
@@ -268,14 +272,12 @@ int instance_apply(struct instance *inst, struct err *err)
 		ret = engine_configure(inst->engine, plan, &inst->link, err);
 	if (!ret)
 		ret = apply_nft(inst, plan, err);
-	if (!ret)
-		ret = apply_hairpin(inst, plan, err);
 	if (ret) {
 		plan_free(plan);
 		return ret;
 	}
-	take_plan(inst, plan);
-	return 0;
+	take_plan(inst, plan); /* it is what the table holds now, whatever comes after */
+	return apply_hairpin(inst, plan, err);
 }
 
 /* From here on new flows go to masquerade; bindings that exist are served. */

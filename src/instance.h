@@ -38,7 +38,8 @@ void instance_on_conntrack(struct instance *inst);
 int instance_slow_fd(const struct instance *inst); /* packets from the data plane */
 void instance_on_slow(struct instance *inst);
 void instance_on_link(struct instance *inst, int events); /* LINK_EV_ mask */
-void instance_on_rules(struct instance *inst, int events); /* NFT_EV_ mask */
+/** instance_on_rules() - NFT_EV_ mask; @by: as nft_events_by(). */
+void instance_on_rules(struct instance *inst, int events, const char *by);
 void instance_tick(struct instance *inst); /* every INSTANCE_TICK_MS */
 #define INSTANCE_TICK_MS 250
 

@@ -6,7 +6,6 @@
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
-#include "src/nft_events.h"
 
 /* Ticks after which rules that change all the time are read nevertheless. */
 #define RULES_PATIENCE 8
@@ -117,6 +116,12 @@ static void check_attached(struct instance *inst)
 
 	if (!inst->engine || engine_attached(inst->engine))
 		return;
+	if (!instance_may_restore(inst, RESTORE_ATTACH)) {
+		if (!inst->detached && instance_unclaim(inst, &err))
+			log_error("%s: %s", inst->cif->name, err.text);
+		inst->detached = true;
+		return;
+	}
 	log_warn("%s: einat is off the interface: another program detached it, or the interface "
 		 "was made again; attaching",
 		 inst->cif->name);
@@ -143,9 +148,8 @@ void instance_on_link(struct instance *inst, int events)
 	}
 	if (events & (LINK_EV_TC | LINK_EV_LINK))
 		check_attached(inst);
-	if (events & LINK_EV_RULE && inst->plan && inst->engine && inst->cif->n_hairpin_ifs &&
-	    inst->link.n_addr && hairpin_check(&inst->plan->hairpin, NULL) == 0)
-		instance_try_apply(inst, "the removal of hairpin rules");
+	if (events & LINK_EV_RULE)
+		instance_check_hairpin(inst);
 }
 
 static void reread_rules(struct instance *inst)
@@ -168,34 +172,11 @@ static void reread_rules(struct instance *inst)
 	instance_try_apply(inst, "a change of the rules");
 }
 
-/* `nft flush ruleset`, a firewall's reload: without the claim, bindings would be masqueraded. */
-static void check_table(struct instance *inst)
+void instance_foreign_changed(struct instance *inst)
 {
-	struct err err;
-
-	if (!inst->engine || !inst->plan || nft_table_intact(&inst->plan->nft, NULL) != 0)
-		return;
-	/* first mend, then tell */
-	if (nft_table_apply(&inst->plan->nft, &err)) {
-		log_error("%s: einat's nftables table was changed and cannot be mended: %s",
-			  inst->cif->name, err.text);
-		inst->retry = true;
-	} else {
-		log_warn("%s: einat's nftables table was deleted or emptied; written again",
-			 inst->cif->name);
-	}
-}
-
-/* The table is mended at once; others' rules may come in a burst, so these are read later. */
-void instance_on_rules(struct instance *inst, int events)
-{
-	if (events & NFT_EV_FOREIGN) {
-		inst->rules_quiet = 0;
-		if (!inst->rules_due)
-			inst->rules_due = inst->ticks + RULES_PATIENCE;
-	}
-	if (events & NFT_EV_OURS)
-		check_table(inst);
+	inst->rules_quiet = 0;
+	if (!inst->rules_due)
+		inst->rules_due = inst->ticks + RULES_PATIENCE;
 }
 
 static void resync_flows(struct instance *inst)
@@ -222,6 +203,7 @@ void instance_tick(struct instance *inst)
 	}
 	if (!inst->engine)
 		return;
+	instance_restore_tick(inst);
 	/* a burst counts as one change; one without end is looked into all the same */
 	if (inst->rules_due && (inst->rules_quiet++ || inst->ticks >= inst->rules_due))
 		reread_rules(inst);

@@ -3,6 +3,7 @@
 #ifndef EINAT_INSTANCE_IMPL_H
 #define EINAT_INSTANCE_IMPL_H
 
+#include "src/backoff.h"
 #include "src/engine.h"
 #include "src/instance.h"
 #include "src/observe.h"
@@ -10,6 +11,14 @@
 
 /* A firewall whose rules never stay the same must not fill the memory. */
 #define MAX_TOLD 64
+
+/* What of einat's own others may remove. */
+enum restore_kind { RESTORE_TABLE, RESTORE_HAIRPIN, RESTORE_ATTACH, RESTORE_COUNT };
+
+struct restore {
+	struct backoff backoff;
+	char by[16]; /* name of the process that did it the last time; empty: not known */
+};
 
 struct instance {
 	const struct conf *conf;
@@ -32,6 +41,7 @@ struct instance {
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
+	struct restore restore[RESTORE_COUNT];
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told;
 };
@@ -51,6 +61,18 @@ bool instance_watermarks(struct instance *inst);
 /** instance_slow_open() - serve the events of inst->engine; without it, it is said and goes on. */
 void instance_slow_open(struct instance *inst);
 void instance_slow_close(struct instance *inst);
+/** instance_foreign_changed() - read others' rules when they have come to rest. */
+void instance_foreign_changed(struct instance *inst);
+/**
+ * instance_may_restore() - something of @kind is gone: whether it is to be restored now; false
+ * while einat keeps out of a loop with another program, which is logged when it begins.
+ */
+bool instance_may_restore(struct instance *inst, enum restore_kind kind);
+bool instance_restore_waits(const struct instance *inst, enum restore_kind kind);
+void instance_check_hairpin(struct instance *inst);
+void instance_restore_tick(struct instance *inst);
+/** instance_contested() - for status: what others undo over and over. */
+json_t *instance_contested(const struct instance *inst);
 /** fail_at() - for tests: -EIO if the environment's EINAT_FAIL_AT names @step. */
 int fail_at(const char *step, struct err *err);
 

@@ -213,6 +213,12 @@ void report_print_status(const json_t *st, FILE *out)
 		print_list(json_object_get(st, "hairpin"), out);
 		fputc('\n', out);
 	}
+	json_array_foreach (json_object_get(st, "contested"), i, v)
+		fprintf(out,
+			"  contested: %s, restored %" JSON_INTEGER_FORMAT
+			" times, undone again%s%s; next try in %" JSON_INTEGER_FORMAT " s\n",
+			text(v, "what"), number(v, "restored"), *text(v, "by") ? " by " : "",
+			text(v, "by"), number(v, "next"));
 	json_array_foreach (json_object_get(st, "warnings"), i, v)
 		fprintf(out, "  warning: %s\n", json_string_value(v));
 }
