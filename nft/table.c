@@ -107,6 +107,7 @@ int table_build(const struct nft_spec *spec, struct table **ret_table, struct er
 	if (t) {
 		table_name(spec->ifname, t->name);
 		table_add_sets(t, spec);
+		table_apply_edits(t, spec->edits);
 		table_add_chains(t, spec);
 	}
 	if (!t || t->failed) {

@@ -53,6 +53,7 @@ struct nft_spec {
 	struct port_set local[PROTO_COUNT]; /* ports of local sockets inside kept: not moved */
 	struct nft_forward *forwards;
 	size_t n_forwards;
+	const struct nft_edits *edits; /* of others, put into the sets; NULL: none. Borrowed */
 };
 
 /*
@@ -76,6 +77,20 @@ int nft_table_exists(const char *ifname, struct err *err);
  */
 int nft_table_print(const struct nft_spec *spec, FILE *out);
 
+/*
+ * Edits: elements that others have added to sets that docs/nftables.md lets them edit, or removed.
+ * Known by reading the sets and comparing them with what was written.
+ */
+struct nft_edits;
+struct nft_edits *nft_edits_new(void); /* NULL: out of memory */
+void nft_edits_free(struct nft_edits *e);
+/**
+ * nft_edits_read() - @written: what apply() or update() has written last; its edits are left out of
+ * account. -ENOENT: the table is gone; then, and on any failure, what was known of a set stays.
+ */
+int nft_edits_read(struct nft_edits *e, const struct nft_spec *written, struct err *err);
+/** nft_edits_count() - elements added and removed, an interval counted as one. */
+size_t nft_edits_count(const struct nft_edits *e);
 
 /**
  * nft_table_intact() - whether the table in the kernel is active and has as many rules as @spec

@@ -58,11 +58,15 @@ struct set_elem {
 	uint8_t ipproto;
 };
 
+/* What becomes of a user's edits: those of a kind that is not named are not kept. */
+enum { SET_MAY_GROW = 1 << 0, SET_MAY_SHRINK = 1 << 1 };
+
 /* Elements are sorted, disjoint and not adjacent. */
 struct set {
 	char name[NAME_SIZE];
 	enum set_type type;
 	bool ipv6; /* its addresses are */
+	unsigned edits; /* SET_MAY_ */
 	const char *comment;
 	struct set_elem *elem;
 	size_t n;
@@ -114,7 +118,20 @@ void table_add_chains(struct table *t, const struct nft_spec *spec);
 void table_add_ranges6(struct table *t, const char *name, const char *comment,
 		       const struct net_list *list);
 bool table_has_forwards(const struct nft_spec *spec, bool ipv6);
+
+/* table_edits.c */
+void table_apply_edits(struct table *t, const struct nft_edits *edits);
+
+/* set_ops.c: those that give a bool give false when memory runs out. */
 bool set_eq(const struct set *a, const struct set *b);
+int set_elem_cmp(const void *a, const void *b); /* for qsort(): by key */
+bool set_add(struct set *s, const struct set_elem *e); /* at the end, unsorted */
+void set_sort(struct set *s);
+void set_merge(struct set *s); /* sorts intervals and joins those that overlap or touch */
+bool set_add_all(struct set *dst, const struct set *src);
+void set_addr_previous(struct net_addr *a);
+/** set_subtract() - @by_key: also elements that have their key in @minus, but another value. */
+bool set_subtract(struct set *s, const struct set *minus, bool by_key);
 
 /* table_write.c */
 void table_write(const struct table *t, struct batch *b);

@@ -29,68 +29,21 @@ add_set(struct table *t, enum set_type type, const char *comment, const char *fm
 
 static void add_elem(struct table *t, struct set *s, const struct set_elem *e)
 {
-	/* room grows by doubling: it is full when n is a power of two */
-	if (s && !(s->n & (s->n - 1))) {
-		struct set_elem *n = realloc(s->elem, (s->n ? s->n * 2 : 1) * sizeof(*n));
-
-		if (!n) {
-			t->failed = true;
-			return;
-		}
-		s->elem = n;
-	}
-	if (s)
-		s->elem[s->n++] = *e;
+	if (s && !set_add(s, e))
+		t->failed = true;
 }
 
-static int elem_cmp(const void *a, const void *b)
+/* What a user's edits may do to it, see docs/nftables.md. */
+static void may(struct set *s, unsigned edits)
 {
-	const struct set_elem *x = a, *y = b;
-	int c = memcmp(&x->lo, &y->lo, sizeof(x->lo));
-
-	if (!c)
-		c = memcmp(&x->hi, &y->hi, sizeof(x->hi));
-	if (!c)
-		c = x->ipproto - y->ipproto;
-	return c ? c : x->ports.lo - y->ports.lo;
+	if (s)
+		s->edits = edits;
 }
 
 static void sort(struct set *s)
 {
-	if (s && s->n)
-		qsort(s->elem, s->n, sizeof(*s->elem), elem_cmp);
-}
-
-static bool addr_step(struct net_addr *a) /* false: it was the last address */
-{
-	for (int i = 15; i >= 0; i--)
-		if (++a->b[i])
-			return true;
-	return false;
-}
-
-/* The kernel refuses overlapping intervals; prefixes may nest, repeat and touch. */
-static void sort_and_merge(struct set *s)
-{
-	size_t n = 0;
-
-	sort(s);
-	for (size_t i = 0; s && i < s->n; i++) {
-		struct set_elem *last = n ? &s->elem[n - 1] : NULL;
-		struct net_addr next;
-
-		if (last) {
-			next = last->hi;
-			if (!addr_step(&next) || memcmp(&s->elem[i].lo, &next, sizeof(next)) <= 0) {
-				if (memcmp(&s->elem[i].hi, &last->hi, sizeof(next)) > 0)
-					last->hi = s->elem[i].hi;
-				continue;
-			}
-		}
-		s->elem[n++] = s->elem[i];
-	}
 	if (s)
-		s->n = n;
+		set_sort(s);
 }
 
 /* A set of addresses of one family; that of IPv6 has a 6 at the end of its name. */
@@ -135,7 +88,8 @@ static void add_prefixes(struct table *t, struct set *s, const struct net_list *
 
 			add_elem(t, s, &e);
 		}
-	sort_and_merge(s);
+	if (s)
+		set_merge(s);
 }
 
 static void add_protos(struct table *t, struct set *s, unsigned protos, bool ipv6)
@@ -166,7 +120,7 @@ static void add_external(struct table *t, const struct nft_spec *spec, bool ipv6
 		}
 	sort(s);
 	for (size_t i = 1; s && i < s->n;)
-		if (!elem_cmp(&s->elem[i - 1], &s->elem[i]))
+		if (!set_elem_cmp(&s->elem[i - 1], &s->elem[i]))
 			memmove(&s->elem[i], &s->elem[i + 1], (--s->n - i) * sizeof(*s->elem));
 		else
 			i++;
@@ -176,13 +130,16 @@ static void add_slice_addrs(struct table *t, const struct nft_slice *slice, size
 {
 	struct set *s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "sources that einat serves",
 				     NAME_S_INTERNAL, i);
+	may(s, SET_MAY_SHRINK);
 
 	add_prefixes(t, s, &slice->internal);
 	s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "sources that stay with masquerade",
 			 NAME_S_NOT_INTERNAL, i);
+	may(s, SET_MAY_GROW);
 	add_prefixes(t, s, &slice->not_internal);
 	s = add_addr_set(t, SET_ADDR_RANGES, ipv6, "destinations that stay with masquerade",
 			 NAME_S_EXCLUDE_DEST, i);
+	may(s, SET_MAY_GROW);
 	add_prefixes(t, s, &slice->exclude_dest);
 }
 
@@ -192,6 +149,7 @@ static void add_slice(struct table *t, const struct nft_spec *spec, size_t i)
 	struct set *s = add_set(t, SET_PROTO, "claimed protocols; empty: claim suspended",
 				NAME_S_PROTOS, i);
 
+	may(s, SET_MAY_SHRINK);
 	add_protos(t, s, slice->protos, spec->ipv6);
 	add_slice_addrs(t, slice, i, false);
 	if (spec->ipv6)
@@ -204,6 +162,7 @@ static void add_local_ports(struct table *t, const struct nft_spec *spec)
 	struct set *s = add_set(t, SET_PROTO_PORT, "ports of this host's sockets: not moved",
 				NAME_LOCAL_PORTS);
 
+	may(s, SET_MAY_GROW | SET_MAY_SHRINK);
 	for (int i = 0; i < PROTO_COUNT; i++) {
 		const struct port_set *ports = &spec->local[i];
 
@@ -247,6 +206,7 @@ static void add_forwards(struct table *t, const struct nft_spec *spec, bool ipv6
 		return;
 	s = add_addr_set(t, MAP_PROTO_PORT_TO, ipv6, "static forwards outside the slice",
 			 NAME_FORWARDS);
+	may(s, SET_MAY_GROW | SET_MAY_SHRINK);
 	for (size_t i = 0; i < spec->n_forwards; i++) {
 		const struct nft_forward *f = &spec->forwards[i];
 		struct set_elem e = { .ipproto = proto_number(f->proto),
@@ -314,19 +274,4 @@ void table_add_sets(struct table *t, const struct nft_spec *spec)
 	add_forwards(t, spec, false);
 	if (spec->ipv6)
 		add_forwards(t, spec, true);
-}
-
-bool set_eq(const struct set *a, const struct set *b)
-{
-	if (a->type != b->type || a->n != b->n || strcmp(a->name, b->name))
-		return false;
-	/* field by field: padding has no value to compare */
-	for (size_t i = 0; i < a->n; i++) {
-		const struct set_elem *x = &a->elem[i], *y = &b->elem[i];
-
-		if (elem_cmp(x, y) || x->ports.hi != y->ports.hi || x->to_port != y->to_port ||
-		    !net_addr_eq(&x->to, &y->to))
-			return false;
-	}
-	return true;
 }

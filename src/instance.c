@@ -86,6 +86,8 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 		ret = err_sys(err, -ret, "cannot list the bindings of %s", inst->cif->name);
 	else
 		ret = plan_build(inst->cif, &obs, ret_plan, err);
+	if (!ret)
+		(*ret_plan)->nft.edits = inst->edits;
 	for (unsigned p = 0; p < PROTO_COUNT; p++)
 		port_set_free(&bound[p]);
 	return ret;
@@ -475,9 +477,11 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		inst->conf = conf;
 		inst->cif = cif;
 		inst->owners = owners_new(port_bound, inst);
+		inst->edits = nft_edits_new();
 		inst->slow_fd = epoll_create1(EPOLL_CLOEXEC);
 	}
-	if (!inst || !inst->owners || inst->slow_fd < 0 || set_operator_ports(inst)) {
+	if (!inst || !inst->owners || !inst->edits || inst->slow_fd < 0 ||
+	    set_operator_ports(inst)) {
 		instance_free(inst);
 		return err_sys(err, ENOMEM, "cannot start on %s", cif->name);
 	}
@@ -516,6 +520,7 @@ void instance_free(struct instance *inst)
 	for (size_t i = 0; i < inst->n_told; i++)
 		free(inst->told[i]);
 	plan_free(inst->plan);
+	nft_edits_free(inst->edits);
 	instance_slow_close(inst);
 	if (inst->slow_fd >= 0)
 		close(inst->slow_fd);

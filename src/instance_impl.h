@@ -42,6 +42,7 @@ struct instance {
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
 	struct restore restore[RESTORE_COUNT];
+	struct nft_edits *edits; /* of users, in the sets of the table */
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told;
 };

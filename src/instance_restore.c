@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Restores what others remove of einat's own, unless they do it over and over. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -76,11 +77,30 @@ static void check_table(struct instance *inst, bool foreign)
 	}
 }
 
+/* A table that is gone, or is of another's making, tells nothing of what users want. */
+static void read_edits(struct instance *inst)
+{
+	struct err err;
+	int ret;
+
+	if (!inst->engine || !inst->plan || nft_table_intact(&inst->plan->nft, NULL) != 1)
+		return;
+	ret = nft_edits_read(inst->edits, &inst->plan->nft, &err);
+	if (ret && ret != -ENOENT)
+		log_warn("%s: %s; edits of its sets may be lost when it is written anew",
+			 inst->cif->name, err.text);
+	else
+		log_debug("%s: %zu elements of its sets are users' edits", inst->cif->name,
+			  nft_edits_count(inst->edits));
+}
+
 /* The table is mended at once; others' rules may come in a burst, so these are read later. */
 void instance_on_rules(struct instance *inst, int events, const char *by)
 {
 	if (events & NFT_EV_FOREIGN)
 		instance_foreign_changed(inst);
+	if (events & NFT_EV_EDITED && !(events & NFT_EV_REPLACED))
+		read_edits(inst);
 	if (!(events & NFT_EV_OURS))
 		return;
 	snprintf(inst->restore[RESTORE_TABLE].by, sizeof(inst->restore[RESTORE_TABLE].by), "%s",
