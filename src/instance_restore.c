@@ -83,7 +83,7 @@ static void read_edits(struct instance *inst)
 	struct err err;
 	int ret;
 
-	if (!inst->engine || !inst->plan || nft_table_intact(&inst->plan->nft, NULL) != 1)
+	if (!inst->engine || !inst->plan || instance_restore_waits(inst, RESTORE_TABLE))
 		return;
 	ret = nft_edits_read(inst->edits, &inst->plan->nft, &err);
 	if (ret && ret != -ENOENT)
