@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/attach.h"
+#include "src/pin.h"
 #include "src/tc.h"
 
 /* Kernel 6.6 and later; the headers of Debian 12 do not have them. */
@@ -136,16 +137,6 @@ static const char *const pin_names[] = { "link_in", "link_out" };
 static void link_pin(char buf[PATH_MAX], const char *dir, int i)
 {
 	snprintf(buf, PATH_MAX, "%s/%s", dir, pin_names[i]);
-}
-
-void attach_unpin(const char *pin)
-{
-	char path[PATH_MAX];
-
-	for (int i = 0; pin && i < 2; i++) {
-		link_pin(path, pin, i);
-		unlink(path);
-	}
 }
 
 static int tcx_attach(int ifindex, const char *pin, int out_fd, int in_fd,
@@ -300,13 +291,21 @@ static int tcx_detach(int link, struct err *err)
 	return 0;
 }
 
-int attach_del(int ifindex, const char *pin, bool made_clsact, struct err *err)
+static uint32_t link_id(int link)
 {
-	struct attachment at;
-	int ret = attach_find(ifindex, &at, err);
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
 
-	attach_unpin(pin);
-	if (ret)
+	return link < 0 || bpf_obj_get_info_by_fd(link, &info, &len) ? 0 : info.id;
+}
+
+int attach_del(const char *ifname, int ifindex, bool made_clsact, struct err *err)
+{
+	struct attachment at = { .mode = ATTACHED_NONE, .out_link = -1, .in_link = -1 };
+	int ret = ifindex ? attach_find(ifindex, &at, err) : 0;
+
+	pin_forget(ifname, (uint32_t[]){ link_id(at.out_link), link_id(at.in_link) });
+	if (ret || !ifindex)
 		return ret;
 	switch (at.mode) {
 	case ATTACHED_NONE:

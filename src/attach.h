@@ -32,11 +32,12 @@ int attach_find(int ifindex, struct attachment *ret_at, struct err *err);
 int attach_add(int ifindex, enum attach_mode mode, const char *pin, int out_fd, int in_fd,
 	       const struct attachment *old, bool *ret_made_clsact, struct err *err);
 
-/** attach_del() - take the programs off, and the clsact qdisc if einat made it and it is empty. */
-int attach_del(int ifindex, const char *pin, bool made_clsact, struct err *err);
-
-/** attach_unpin() - remove the pins of TCX links; the interface may be gone. */
-void attach_unpin(const char *pin);
+/**
+ * attach_del() - take the programs off, and the clsact qdisc if einat made it and it is empty. Pins
+ * of TCX links are removed wherever they are, also those of an interface @ifname that is gone
+ * (@ifindex 0).
+ */
+int attach_del(const char *ifname, int ifindex, bool made_clsact, struct err *err);
 
 void attachment_close(struct attachment *at);
 

@@ -309,7 +309,7 @@ int engine_attach(struct engine *e, struct err *err)
 int engine_detach(struct engine *e, struct err *err)
 {
 	bool made = dataplane_ctl(e->dp)->flags & CTL_F_MADE_CLSACT;
-	int ret = attach_del(e->ifindex, e->pin, made, err);
+	int ret = attach_del(e->ifname, e->ifindex, made, err);
 
 	pin_remove(e->pin);
 	return ret;

@@ -101,7 +101,7 @@ static bool translates_ipv6(const struct dataplane *dp)
 	return false;
 }
 
-static int remove_dataplane(const char *pin, struct link_info *link, struct ct *ct, struct err *err)
+static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *err)
 {
 	struct attachment at;
 	struct dataplane *dp = NULL;
@@ -122,7 +122,7 @@ static int remove_dataplane(const char *pin, struct link_info *link, struct ct *
 		dataplane_close(dp);
 	}
 	attachment_close(&at);
-	return attach_del(link->ifindex, pin, made, err);
+	return attach_del(link->name, link->ifindex, made, err);
 }
 
 /*
@@ -147,10 +147,10 @@ int instance_remove(const struct conf *conf, const char *ifname, struct err *err
 	ret = ret ? ret : step;
 	pin_path(conf->pin_dir, ifname, pin, sizeof(pin));
 	if (link.ifindex && ct) {
-		step = remove_dataplane(pin, &link, ct, ret ? NULL : err);
+		step = remove_dataplane(&link, ct, ret ? NULL : err);
 		ret = ret ? ret : step;
 	}
-	attach_unpin(pin);
+	attach_del(ifname, 0, false, NULL);
 	pin_remove(pin);
 	ct_close(ct);
 	return ret;

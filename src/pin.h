@@ -3,6 +3,7 @@
 #define EINAT_PIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 
@@ -19,5 +20,10 @@ int pin_prepare(const char *dir, const char *ifname, char *ret_path, size_t size
 void pin_path(const char *dir, const char *ifname, char *ret_path, size_t size);
 /** pin_remove() - remove the interface's folder and the folders above that are empty now. */
 void pin_remove(const char *path);
+/**
+ * pin_forget() - remove the pins of the TCX links @link_ids (0: none), and those in folders of
+ * @ifname whose interface is gone, from every BPF file system that is mounted here.
+ */
+void pin_forget(const char *ifname, const uint32_t link_ids[2]);
 
 #endif
