@@ -138,6 +138,26 @@ static int check_complete(const struct capture *c, struct err *err)
 	return 0;
 }
 
+/* A record that is not there, because somebody took it out or an older einat had none, is a gap. */
+static int note_absent(struct host *h, const struct capture *c)
+{
+	static const char *const may[] = { REC_QDISC, REC_FILTER, REC_TCX,   REC_SOCKET,
+					   REC_OWNER, REC_SYSCTL, REC_EINAT, REC_FLOW };
+
+	for (size_t i = 0; i < sizeof(may) / sizeof(*may); i++) {
+		struct host_gap *g;
+
+		if (capture_next(c, may[i], NULL))
+			continue;
+		g = HOST_ADD(&h->gaps, &h->n_gaps);
+		if (!g)
+			return -ENOMEM;
+		snprintf(g->what, sizeof(g->what), "%s", may[i]);
+		snprintf(g->why, sizeof(g->why), "the capture has no such record");
+	}
+	return 0;
+}
+
 int host_parse(const struct capture *c, struct host **ret_host, struct err *err)
 {
 	struct host *h;
@@ -157,6 +177,8 @@ int host_parse(const struct capture *c, struct host **ret_host, struct err *err)
 		ret = host_each_msg(h, c, REC_FLOW, sizeof(struct nfgenmsg), on_flow, err);
 	if (!ret)
 		ret = host_each_line(h, c, REC_GAP, on_gap, err);
+	if (!ret && note_absent(h, c))
+		ret = err_sys(err, ENOMEM, "cannot read the capture");
 	if (ret) {
 		host_free(h);
 		return ret;
