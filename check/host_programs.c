@@ -261,8 +261,12 @@ static int on_filter(struct host *h, const struct nlmsghdr *nlh)
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[TCA_OPTIONS + 1], *bpf[TCA_BPF_MAX + 1];
 	struct host_prog *p;
+	char kind[16];
 
 	rtnl_attrs(nlh, sizeof(*tcm), tb, TCA_OPTIONS);
+	nl_string(tb[TCA_KIND], kind, sizeof(kind));
+	if (!strcmp(kind, "u32") && !TC_U32_NODE(tcm->tcm_handle))
+		return 0; /* a hash table */
 	p = prog_add(h, HOST_PROG_CLSACT, tcm->tcm_ifindex,
 		     TC_H_MIN(tcm->tcm_parent) == TC_H_MIN_EGRESS, 0);
 	if (!p)
@@ -270,8 +274,8 @@ static int on_filter(struct host *h, const struct nlmsghdr *nlh)
 	p->priority = tcm->tcm_info >> 16;
 	p->protocol = ntohs(tcm->tcm_info & 0xffff);
 	p->handle = tcm->tcm_handle;
-	nl_string(tb[TCA_KIND], p->classifier, sizeof(p->classifier));
-	if (strcmp(p->classifier, "bpf"))
+	memcpy(p->classifier, kind, sizeof(kind));
+	if (strcmp(kind, "bpf"))
 		return 0;
 	nl_nested(tb[TCA_OPTIONS], bpf, TCA_BPF_MAX);
 	p->id = nl_u32(bpf[TCA_BPF_ID], 0);
