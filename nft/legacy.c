@@ -312,6 +312,21 @@ static int lower_entry(const struct parse *p, struct fw_chain *c, size_t off, co
 	return xt_target(r, t->name, t->rev, t->data, t->len);
 }
 
+/* A chain's last entry, which iptables does not show: before the next chain's head, a return. */
+static bool is_foot(const struct parse *p, size_t off, const struct entry *e,
+		    const struct target *t)
+{
+	struct entry next;
+	struct target head;
+	int v;
+
+	if (strcmp(t->name, XT_STANDARD_TARGET) || t->len < sizeof(v) || e->target != e->head)
+		return false;
+	memcpy(&v, t->data, sizeof(v));
+	return v == XT_RETURN && entry_at(p, off + e->next, &next) &&
+	       target_of(p, off + e->next, &next, &head) && !strcmp(head.name, XT_ERROR_TARGET);
+}
+
 /* Second pass: the rules. A base chain's last one (its underflow) is the policy. */
 static int lower_rules(struct parse *p, const struct ipt_getinfo *info)
 {
@@ -340,6 +355,8 @@ static int lower_rules(struct parse *p, const struct ipt_getinfo *info)
 			chain->policy_drop = v == -NF_DROP - 1;
 			continue;
 		}
+		if (!chain->hook && is_foot(p, off, &e, &t))
+			continue;
 		ret = lower_entry(p, chain, off, &e, &t);
 		if (ret)
 			return ret;

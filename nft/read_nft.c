@@ -130,13 +130,13 @@ static int devs_add(char ***dev, size_t *n, const struct nlattr *list)
 static int chain_hook(struct fw_chain *c, const struct nlattr *hook)
 {
 	ATTRS(tb, NFTA_HOOK_MAX);
-	int ret;
 
 	attrs_parse(hook, &tb);
 	c->hook = hook_of(c->table->family, attr_be32(tb.tb[NFTA_HOOK_HOOKNUM], ~0u));
 	c->priority = (int)attr_be32(tb.tb[NFTA_HOOK_PRIORITY], 0);
-	ret = dev_add(&c->dev, &c->n_dev, attr_str(tb.tb[NFTA_HOOK_DEV]));
-	return ret ? ret : devs_add(&c->dev, &c->n_dev, tb.tb[NFTA_HOOK_DEVS]);
+	if (tb.tb[NFTA_HOOK_DEVS]) /* newer kernels name one device in both attributes */
+		return devs_add(&c->dev, &c->n_dev, tb.tb[NFTA_HOOK_DEVS]);
+	return dev_add(&c->dev, &c->n_dev, attr_str(tb.tb[NFTA_HOOK_DEV]));
 }
 
 static int on_chain(struct reader *r, const struct nlmsghdr *nlh)
