@@ -37,7 +37,7 @@ static inline void host_drop(struct lab_host *l)
 static inline struct capture *through_file(struct capture *c)
 {
 	char path[] = "/tmp/einat-test-XXXXXX";
-	struct capture *again;
+	struct capture *again = NULL;
 	struct err err = { 0 };
 
 	close(mkstemp(path));
