@@ -282,6 +282,7 @@ enum einat_event_kind {
 	EVENT_REFUSED, /* for the sender to be told: CFG_F_WHEN_FULL_REFUSE, or max_per_host is met
 			*/
 	EVENT_LATE_FRAGMENT, /* inbound, its first one not seen yet: passed on, this is a copy */
+	EVENT_UNMAPPED, /* NPTv6: dropped, for the sender to be told; of ingress too */
 	EINAT_EVENT_COUNT,
 };
 
@@ -289,7 +290,8 @@ enum einat_event_kind {
 #define EVENT_WINDOW_SHIFT 24
 #define EVENT_BURST_FULL   16
 #define EVENT_BURST_LATE   64
-/* EVENT_FULL, EVENT_REFUSED: at most so many bytes; what an ICMP message about them quotes. */
+/* EVENT_FULL, EVENT_REFUSED, EVENT_UNMAPPED: at most so many bytes; what an ICMP message about them
+ * quotes. */
 #define EVENT_HEAD_MAX	68 /* IPv4: the largest header and 8 bytes */
 #define EVENT_HEAD6_MAX 1232 /* IPv6: the least MTU without the message's headers */
 /*

@@ -8,6 +8,7 @@
 #ifndef EINAT_BPF_NPT_H
 #define EINAT_BPF_NPT_H
 
+#include "bpf/event.h"
 #include "bpf/rewrite.h"
 
 union npt_addr {
@@ -67,6 +68,7 @@ static __always_inline const struct einat_npt *npt_find(void *map, const union i
 /* What npt_quoted() answers besides an offset. */
 #define NPT_NO_QUOTE  0
 #define NPT_NEIGHBOUR 1 /* neighbour discovery, which is never forwarded (RFC 4861 7.1) */
+#define NPT_ERROR     2 /* an error, or a redirect, of which nothing is to be translated */
 
 /*
  * Where the IPv6 header begins that an ICMPv6 error quotes. In later fragments there is none, and
@@ -89,8 +91,10 @@ static __noinline __u32 npt_quoted(struct __sk_buff *skb)
 		return NPT_NO_QUOTE;
 	if (type >= 133 && type <= 137 && h.hop_limit == HOP_LIMIT_MAX)
 		return NPT_NEIGHBOUR;
+	if (type >= 128)
+		return type == 137 ? NPT_ERROR : NPT_NO_QUOTE;
 	if (icmp6_classify(type) != ICMP_ERROR || l4 + ICMP_ERR_HLEN + IP6_HLEN > end)
-		return NPT_NO_QUOTE;
+		return NPT_ERROR;
 	return l4 + ICMP_ERR_HLEN;
 }
 
@@ -113,6 +117,23 @@ static __always_inline bool npt_is_ula(const union ip *ip)
 	return (ip->w[0] & bpf_htonl(0xfe000000)) == bpf_htonl(0xfc000000);
 }
 
+/* Dropped; the sender is told, unless it is an error itself (RFC 4443 section 2.4 (e)). */
+static __noinline int npt_unmapped(struct __sk_buff *skb, struct pkt *p, __u32 quoted)
+{
+	__be16 payload;
+	__u32 len;
+
+	if (quoted != NPT_NO_QUOTE || !event_allowed(EVENT_UNMAPPED, EVENT_BURST_FULL, 1) ||
+	    bpf_skb_load_bytes(skb, l2_len + 4, &payload, sizeof(payload)))
+		return REASON_NPT_UNMAPPED;
+	p->l3 = p->l4 = l2_len;
+	p->proto = EINAT_PROTO_COUNT;
+	len = IP6_HLEN + bpf_ntohs(payload);
+	event_put(skb, p, EVENT_UNMAPPED, len < EVENT_HEAD6_MAX ? len : EVENT_HEAD6_MAX, NULL,
+		  EVENT_HEAD6_MAX);
+	return REASON_NPT_UNMAPPED;
+}
+
 /*
  * Turned around, to be addressed to this interface itself: routing knows nothing of it and has
  * chosen a gateway's hardware address.
@@ -132,7 +153,7 @@ static __always_inline int npt_hairpin(struct __sk_buff *skb)
  * that is quoted. What goes to an external prefix is turned around (section 4.3); at ingress its
  * destination is translated as that of any other packet.
  */
-static __noinline int npt_packet_out(struct __sk_buff *skb, const struct pkt *p, __u32 quoted)
+static __noinline int npt_packet_out(struct __sk_buff *skb, struct pkt *p, __u32 quoted)
 {
 	const struct einat_npt *to = npt_find(&npt_in, &p->daddr);
 	const struct einat_npt *m = npt_find(&npt_out, &p->saddr);
@@ -141,13 +162,13 @@ static __noinline int npt_packet_out(struct __sk_buff *skb, const struct pkt *p,
 
 	if (m && m->flags & NPT_F_NO_ULA && npt_is_ula(&p->daddr))
 		return GO_ON;
-	if (quoted)
+	if (quoted > NPT_ERROR)
 		changed = npt_rewrite(skb, quoted + IP6_DADDR, &npt_out);
 	if (changed < 0)
 		return REASON_REWRITE_FAILED;
 	if (m && !(m->flags & NPT_F_KEEP)) {
 		if (m->flags & NPT_F_NONE || !npt_map(&a, m))
-			return REASON_NPT_UNMAPPED;
+			return npt_unmapped(skb, p, quoted);
 		if (bpf_skb_store_bytes(skb, l2_len + IP6_SADDR, &a, sizeof(a), 0))
 			return REASON_REWRITE_FAILED;
 	} else if (!changed) {
@@ -160,8 +181,8 @@ static __noinline int npt_packet_out(struct __sk_buff *skb, const struct pkt *p,
 }
 
 /* In: the destination (section 3.3), and in an error the source that is quoted. */
-static __noinline int npt_packet_in(struct __sk_buff *skb, const struct pkt *p,
-				    const struct einat_cfg *c, __u32 quoted)
+static __noinline int npt_packet_in(struct __sk_buff *skb, struct pkt *p, const struct einat_cfg *c,
+				    __u32 quoted)
 {
 	const struct einat_npt *m = npt_find(&npt_in, &p->daddr);
 	union npt_addr a = { .ip = p->daddr };
@@ -169,8 +190,8 @@ static __noinline int npt_packet_in(struct __sk_buff *skb, const struct pkt *p,
 	if (!m || m->flags & NPT_F_KEEP)
 		return GO_ON;
 	if (!npt_map(&a, m))
-		return REASON_NPT_UNMAPPED;
-	if (quoted && npt_rewrite(skb, quoted + IP6_SADDR, &npt_in) < 0)
+		return npt_unmapped(skb, p, quoted);
+	if (quoted > NPT_ERROR && npt_rewrite(skb, quoted + IP6_SADDR, &npt_in) < 0)
 		return REASON_REWRITE_FAILED;
 	if (bpf_skb_store_bytes(skb, l2_len + IP6_DADDR, &a, sizeof(a), 0))
 		return REASON_REWRITE_FAILED;

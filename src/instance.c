@@ -124,11 +124,6 @@ static int list_union(struct net_list *dst, const struct net_list *src)
 	return ret;
 }
 
-static bool list_eq(const struct net_list *a, const struct net_list *b)
-{
-	return a->n == b->n && (!a->n || !memcmp(a->p, b->p, a->n * sizeof(*a->p)));
-}
-
 /*
  * Claims nothing that either the old or the new plan does not: in force while the data plane
  * changes from one to the other, so that nothing is ever claimed that it would not take.
@@ -146,8 +141,7 @@ static int claim_less(struct plan *both, const struct plan *old)
 		if (!ret)
 			ret = list_union(&s->exclude_dest, &o->exclude_dest);
 	}
-	if (!list_eq(&both->nft.npt_claim, &old->nft.npt_claim))
-		net_list_free(&both->nft.npt_claim);
+	instance_claim_less_prefixes(both, old);
 	return ret;
 }
 
@@ -231,6 +225,8 @@ static int start_engine(struct instance *inst, struct err *err)
 	if (!ret && !inst->plan && engine_takes_over(e) && engine_differs(e, plan))
 		ret = write_unclaimed(plan, err);
 	if (!ret)
+		instance_forget_prefixes(inst, plan);
+	if (!ret)
 		ret = engine_configure(e, plan, &inst->link, err);
 	if (!ret)
 		ret = fail_at("attach", err);
@@ -270,6 +266,8 @@ int instance_apply(struct instance *inst, struct err *err)
 		ret = make_plan(inst, &plan, err);
 	if (!ret)
 		enlarge(inst, plan);
+	if (!ret)
+		instance_forget_prefixes(inst, plan);
 	if (!ret)
 		ret = engine_configure(inst->engine, plan, &inst->link, err);
 	if (!ret)
@@ -525,6 +523,7 @@ void instance_free(struct instance *inst)
 	if (inst->slow_fd >= 0)
 		close(inst->slow_fd);
 	engine_close(inst->engine);
+	net_list_free(&inst->npt_claimed);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);
 	owners_free(inst->owners);

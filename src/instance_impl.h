@@ -34,6 +34,7 @@ struct instance {
 	bool full_seen; /* by this run of @slow: the watermarks were looked at */
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
 	bool npt_suspended; /* prefixes are not claimed now */
+	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
 	unsigned rules_due; /* nftables changed: tick by which it is read at the latest; 0: not */
@@ -74,6 +75,14 @@ void instance_check_hairpin(struct instance *inst);
 void instance_restore_tick(struct instance *inst);
 /** instance_contested() - for status: what others undo over and over. */
 json_t *instance_contested(const struct instance *inst);
+/** instance_claim_less_prefixes() - @both claims prefixes only if @old claims the same ones. */
+void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
+/**
+ * instance_forget_prefixes() - claimed flows of prefixes that @plan translates no more would leave
+ * as they are. Called between the withdrawal of the claim and the change of the data plane, so that
+ * their next packet is masqueraded.
+ */
+void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
 /** fail_at() - for tests: -EIO if the environment's EINAT_FAIL_AT names @step. */
 int fail_at(const char *step, struct err *err);
 

@@ -110,6 +110,26 @@ static void on_refused(struct slowpath *sp, const struct einat_event *e, const u
 		log_debug("cannot tell a host that the slice is full: %s", strerror(errno));
 }
 
+/*
+ * NPTv6: an address without a counterpart, RFC 6296 sections 3.2 and 3.3. What came in by the
+ * external interface is seen before it is forwarded, and has its hop limit still.
+ */
+static void on_unmapped(struct slowpath *sp, const struct einat_event *e, const uint8_t *packet)
+{
+	bool inwards = e->ingress_ifindex == (uint32_t)sp->wan.sll_ifindex;
+	uint8_t msg[REFUSE_MAX];
+	struct net_addr to;
+	size_t n = refuse_build(packet, e->len, e->ingress_ifindex && !inwards, msg, &to);
+
+	if (!n || sp->icmp6_fd < 0 || !refuse_allowed(&sp->refused, &to, now_ms()))
+		return;
+	/* "source address failed ingress/egress policy", RFC 4443 section 3.1 */
+	msg[offsetof(struct icmp6_hdr, icmp6_code)] = inwards ? ICMP6_DST_UNREACH_NOROUTE : 5;
+	if (send_refusal(sp, &to, msg, n))
+		log_debug("cannot tell a host of an address without a counterpart: %s",
+			  strerror(errno));
+}
+
 /* ---- late fragments ---------------------------------------------------------------------- */
 
 /* The data plane translates what is sent in again by its own note of the first fragment. */
@@ -169,6 +189,9 @@ static int on_event(void *data, void *record, size_t size)
 	case EVENT_REFUSED:
 		on_refused(sp, e, packet);
 		break;
+	case EVENT_UNMAPPED:
+		on_unmapped(sp, e, packet);
+		break;
 	case EVENT_LATE_FRAGMENT:
 		on_late(sp, e, packet);
 		break;
@@ -212,7 +235,7 @@ static int open_sockets(struct slowpath *sp, const struct link_info *link, struc
 	sp->packet_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sp->packet_fd < 0)
 		return err_sys(err, errno, "cannot make a packet socket");
-	return open_icmp(sp, link->ipv6, err);
+	return open_icmp(sp, link->ipv6 || link->nptv6, err);
 }
 
 static int open_waiting(struct slowpath *sp, struct err *err)

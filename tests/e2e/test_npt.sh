@@ -52,6 +52,10 @@ refused() { at "$1" "$PEER" send -b 4009 "$2:$3" hello; }
 pmtu_of() { at "$1" ip -6 route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
 listens() { at "$1" ss -Hltn "sport = $2" | grep -q .; }
 waits_for_prefix() { [[ $(status_prefix) == *"none now"* ]]; }
+told() { [ "$(send h1 4012 $B1:7000 --host fd00:1:0:ffff::2)" = EACCES ]; }
+# anew ADDRESS: of a new flow, since one that began earlier stays with masquerade
+PORT=4100
+anew() { PORT=$((PORT + 1)) && mapped $PORT "$1"; }
 mapped() { [ "$(at h1 "$PEER" seen -b "$1" $B1:7000)" = "$2:$1" ]; }
 status_prefix() { einat status -i wan | sed -n 's/^  prefix *//p'; }
 accepted() { at router nft list chain ip6 other inwards | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p'; }
@@ -118,8 +122,11 @@ check_match "hairpin: error" "$(refused h2 $X1 4100)" refused
 at h1 ip addr add fd00:1:0:ffff::2/128 dev eth0 nodad
 check_not "subnet 0xffff: no way out" answers h1 fd00:1:0:ffff::2 $B1 -W 1
 check_num "subnet 0xffff: counted" "$(stat_of out npt-unmapped)" -ge 3
+check "subnet 0xffff: the host is told, ICMPv6 1/5, two a second" wait_for 5 told
 check_not "subnet 0xffff: no way in" answers isp $B1 2001:db8:77:ffff::2 -W 1
 check_num "subnet 0xffff: counted, in" "$(stat_of in npt-unmapped)" -ge 3
+check_match "subnet 0xffff: the peer is told, ICMPv6 1/0" \
+	"$(echo6 isp $B2 2001:db8:77:ffff::2)" "From $EXT6.*No route"
 check_eq "the router itself" "$(seen router 4006 $B1:7000)" "$EXT6:4006"
 check_match "status names the pair" "$(status_prefix)" "^fd00:1::/48 <-> 2001:db8:77::/48$"
 check_eq "statistics: out" "$(($(stat_of out npt) > 100))" 1
@@ -139,6 +146,23 @@ check_eq "stop: its flows are forgotten" \
 check "stop: masquerade has taken over" mapped 4007 $EXT6
 snapshot after
 check "stop: all is as before" same before after
+
+# ---- reload: a prefix that is translated no more goes to masquerade, its flows at once
+conf() { echo "interfaces = ( { interface = \"wan\"; $1 slices = ( { proto = \"udp\"; } ); } );" >"$T/conf"; }
+conf "nptv6 = \"$PAIR\";"
+check_match "plan: the pair" "$(einat plan --config "$T/conf")" "# nptv6: fd00:1::/48 <-> 2001:db8:77::/48"
+start einat router "$EINAT" run --config "$T/conf"
+EINAT_PID=$PID
+wait_for 15 logged einat ready || die "einat did not start by file"
+check "reload: translated" mapped 4013 $X1
+conf ""
+kill -HUP "$EINAT_PID"
+check "reload: masquerade has taken over" wait_for 5 mapped 4013 $EXT6
+check_eq "reload: nothing left with an internal address" "$(leaks6)" 0
+conf "nptv6 = \"fd00:1::/48=2001:db8:77:8000::/49\";"
+kill -HUP "$EINAT_PID"
+check "reload: another pair" wait_for 5 anew 2001:db8:77:8000:4ed1::2
+check "stop" stop_einat
 
 # ---- prefixes first, bindings for the rest
 at h2 ip addr add fd00:2::3/64 dev eth0 nodad
@@ -170,14 +194,14 @@ if [ -z "$LAB_TUN" ]; then
 	at isp ip addr add 2001:db8:0:9::1/64 dev home nodad
 	at router ip addr add 2001:db8:0:9::2/64 dev wan nodad
 	at router ip addr change $EXT6/64 dev wan preferred_lft 0
-	check "auto: a new prefix is followed" wait_for 5 mapped 4010 $y
+	check "auto: a new prefix is followed" wait_for 5 anew $y
 	at router ip addr del 2001:db8:0:9::2/64 dev wan
 	at router ip addr del $EXT6/64 dev wan
 	check "auto: without a prefix" wait_for 5 waits_for_prefix
 	check_eq "nothing left with an internal address" "$(leaks6)" 0
 	at router ip addr add $EXT6/64 dev wan nodad
 	at router ip -6 route replace default via 2001:db8::1
-	check "auto: it comes back" wait_for 5 mapped 4011 $x
+	check "auto: it comes back" wait_for 5 anew $x
 	check "stop" stop_einat
 fi
 finish_tests

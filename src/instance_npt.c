@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Stateless prefix translation: what is claimed, and flows that must not outlive it. */
+#include <string.h>
+
+#include "src/flows.h"
+#include "src/instance_impl.h"
+#include "src/log.h"
+
+static bool has(const struct net_list *l, const struct net_prefix *p)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].len == p->len && net_addr_eq(&l->p[i].addr, &p->addr))
+			return true;
+	return false;
+}
+
+void instance_claim_less_prefixes(struct plan *both, const struct plan *old)
+{
+	const struct net_list *o = &old->nft.npt_claim;
+	bool same = both->nft.npt_claim.n == o->n;
+
+	for (size_t i = 0; i < o->n && same; i++)
+		same = has(&both->nft.npt_claim, &o->p[i]);
+	if (!same)
+		net_list_free(&both->nft.npt_claim);
+}
+
+static int find_gone(const struct instance *inst, const struct net_list *now, struct net_list *gone)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < inst->npt_claimed.n && !ret; i++)
+		if (!has(now, &inst->npt_claimed.p[i]))
+			ret = net_list_add(gone, &inst->npt_claimed.p[i]);
+	return ret;
+}
+
+static int note_claimed(struct instance *inst, const struct net_list *now)
+{
+	int ret = 0;
+
+	net_list_free(&inst->npt_claimed);
+	for (size_t i = 0; i < now->n && !ret; i++)
+		ret = net_list_add(&inst->npt_claimed, &now->p[i]);
+	return ret;
+}
+
+void instance_forget_prefixes(struct instance *inst, const struct plan *plan)
+{
+	struct net_list gone = { 0 };
+	struct err err = { "out of memory" };
+	int ret = find_gone(inst, &plan->nft.npt_internal, &gone);
+
+	if (!ret && gone.n) {
+		ct_set_ipv6(inst->ct, true); /* this change may have turned it off */
+		ret = flows_purge_prefixes(inst->ct, &gone, &inst->link, &err);
+		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
+	}
+	if (ret >= 0)
+		ret = note_claimed(inst, &plan->nft.npt_internal);
+	if (ret < 0)
+		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,
+			  err.text);
+	net_list_free(&gone);
+}
