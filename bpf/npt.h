@@ -84,6 +84,8 @@ static __noinline __u32 npt_quoted(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes(skb, l2_len, &h, sizeof(h)))
 		return NPT_NO_QUOTE;
 	end = l2_len + IP6_HLEN + bpf_ntohs(h.len);
+	if (end > skb->len)
+		end = skb->len;
 	w = unknown(ip6_walk(skb, l2_len + IP6_HLEN, end, h.next));
 	l4 = IP6_OFFSET(w);
 	if (w & (IP6_BAD | IP6_LATER) || IP6_PROTO(w) != IPPROTO_ICMPV6 ||

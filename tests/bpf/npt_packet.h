@@ -7,6 +7,7 @@
 #ifndef EINAT_TESTS_BPF_NPT_PACKET_H
 #define EINAT_TESTS_BPF_NPT_PACKET_H
 
+#include "src/npt.h"
 #include "tests/bpf/harness.h"
 
 struct p6 {
@@ -103,6 +104,58 @@ static inline struct frame p6_frame(const struct p6 *s)
 
 	f.n = 14 + p6_build(s, f.b + 14);
 	return f;
+}
+
+#define UDP6(s, d, ...)                                                                            \
+	{                                                                                          \
+		.src = s, .dst = d, .proto = IPPROTO_UDP, .len = 31, __VA_ARGS__                   \
+	}
+#define P6(p, s, d, ...)                                                                           \
+	{                                                                                          \
+		.src = s, .dst = d, .proto = p, .len = 40, __VA_ARGS__                             \
+	}
+#define ERR6(t, s, d, q, ...)                                                                      \
+	{                                                                                          \
+		.src = s, .dst = d, .proto = IPPROTO_ICMPV6, .type = t, .quote = q, __VA_ARGS__    \
+	}
+#define Q(...) (&(const struct p6)__VA_ARGS__)
+
+/* ---- the maps ---- */
+
+static inline struct net_prefix prefix(const char *text)
+{
+	struct net_prefix p;
+
+	assert_int_equal(net_prefix_parse(text, &p), 0);
+	return p;
+}
+
+static inline void put(struct bpf_map *map, const struct net_prefix *p, const struct einat_npt *n)
+{
+	struct einat_lpm_key key = { .prefixlen = p->len };
+
+	memcpy(&key.addr, &p->addr, sizeof(key.addr));
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &key, n, BPF_ANY), 0);
+}
+
+static inline void put_flag(struct bpf_map *map, const char *p, unsigned flags)
+{
+	struct net_prefix at = prefix(p);
+
+	put(map, &at, &(struct einat_npt){ .flags = flags });
+}
+
+static inline void put_pair(struct lab *lab, const struct net_prefix *internal,
+			    const struct net_prefix *external)
+{
+	struct npt_pair p = npt_pair(internal, external);
+	struct einat_npt out = npt_entry(&p.internal, &p.external, NPT_F_NO_ULA);
+	struct einat_npt in = npt_entry(&p.external, &p.internal, 0);
+
+	if (p.internal.len != internal->len)
+		put(lab->sk->maps.npt_out, internal, &(struct einat_npt){ .flags = NPT_F_NONE });
+	put(lab->sk->maps.npt_out, &p.internal, &out);
+	put(lab->sk->maps.npt_in, &p.external, &in);
 }
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include <time.h>
 
-#include "src/npt.h"
 #include "tests/bpf/npt_packet.h"
 
 #define R(x)  REASON_##x
@@ -32,42 +31,6 @@ static const struct pair {
 	{ "fd03:0:0:1::/64", "2001:db8:3:7::/64" }, { "fd04::/48", "2001:db8:4:5::/64" },
 	{ "fd05::/64", "2001:db8:5::/48" },
 };
-
-static struct net_prefix prefix(const char *text)
-{
-	struct net_prefix p;
-
-	assert_int_equal(net_prefix_parse(text, &p), 0);
-	return p;
-}
-
-static void put(struct bpf_map *map, const struct net_prefix *p, const struct einat_npt *n)
-{
-	struct einat_lpm_key key = { .prefixlen = p->len };
-
-	memcpy(&key.addr, &p->addr, sizeof(key.addr));
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &key, n, BPF_ANY), 0);
-}
-
-static void put_flag(struct bpf_map *map, const char *p, unsigned flags)
-{
-	struct net_prefix at = prefix(p);
-
-	put(map, &at, &(struct einat_npt){ .flags = flags });
-}
-
-static void put_pair(struct lab *lab, const struct net_prefix *internal,
-		     const struct net_prefix *external)
-{
-	struct npt_pair p = npt_pair(internal, external);
-	struct einat_npt out = npt_entry(&p.internal, &p.external, NPT_F_NO_ULA);
-	struct einat_npt in = npt_entry(&p.external, &p.internal, 0);
-
-	if (p.internal.len != internal->len)
-		put(lab->sk->maps.npt_out, internal, &(struct einat_npt){ .flags = NPT_F_NONE });
-	put(lab->sk->maps.npt_out, &p.internal, &out);
-	put(lab->sk->maps.npt_in, &p.external, &in);
-}
 
 static void reset(struct lab *lab)
 {
@@ -97,20 +60,6 @@ struct npt_case {
 	const char *name;
 	struct row rows[12];
 };
-
-#define UDP6(s, d, ...)                                                                            \
-	{                                                                                          \
-		.src = s, .dst = d, .proto = IPPROTO_UDP, .len = 31, __VA_ARGS__                   \
-	}
-#define P6(p, s, d, ...)                                                                           \
-	{                                                                                          \
-		.src = s, .dst = d, .proto = p, .len = 40, __VA_ARGS__                             \
-	}
-#define ERR6(t, s, d, q, ...)                                                                      \
-	{                                                                                          \
-		.src = s, .dst = d, .proto = IPPROTO_ICMPV6, .type = t, .quote = q, __VA_ARGS__    \
-	}
-#define Q(...) (&(const struct p6)__VA_ARGS__)
 
 /* One packet there and one back. */
 #define BOTH(s, x, p, ...)                                                                         \
@@ -375,6 +324,101 @@ static void random_pairs(void **state)
 	assert_in_range(mapped, n / 2, n - 1);
 }
 
+/* ---- what the daemon is told ---- */
+
+static int forget_event(void *data, void *record, size_t size)
+{
+	(void)data;
+	(void)record;
+	(void)size;
+	return 0;
+}
+
+static int on_event(void *data, void *record, size_t size)
+{
+	const struct einat_event *e = record;
+	const struct frame *f = data;
+
+	assert_int_equal(e->kind, EVENT_UNMAPPED);
+	assert_int_equal(e->len, f->n - 14);
+	assert_in_range(size, sizeof(*e) + e->len, 1 << 16);
+	assert_memory_equal(e + 1, f->b + 14, e->len);
+	return 0;
+}
+
+static int consume(ring_buffer_sample_fn fn, void *data)
+{
+	struct ring_buffer *ring =
+		ring_buffer__new(bpf_map__fd(npt_lab.sk->maps.events), fn, data, NULL);
+	int n;
+
+	assert_non_null(ring);
+	n = ring_buffer__consume(ring);
+	ring_buffer__free(ring);
+	return n;
+}
+
+/* Events that @s makes in direction @dir. */
+static int events_of(enum einat_dir dir, const struct p6 *s)
+{
+	struct frame f = p6_frame(s);
+
+	expect_frame(&npt_lab, dir, &f, R(NPT_UNMAPPED), NULL, 0, 0, "event");
+	return consume(on_event, &f);
+}
+
+/* No error about an error (RFC 4443 section 2.4 (e)), about one that quotes too little neither. */
+static void senders_to_be_told(void **state)
+{
+	static const struct p6 udp = UDP6(FFFF48, REM), in = UDP6(REM, "2001:db8:1:ffff::1"),
+			       echo = P6(IPPROTO_ICMPV6, FFFF48, REM, .type = 128),
+			       error = ERR6(1, FFFF48, REM, &udp),
+			       little = ERR6(1, FFFF48, REM, &udp, .cut = 20),
+			       unknown = P6(IPPROTO_ICMPV6, FFFF48, REM, .type = 100),
+			       redirect = P6(IPPROTO_ICMPV6, FFFF48, REM, .type = 137),
+			       error_in = ERR6(1, REM, "2001:db8:1:ffff::1", &in);
+
+	(void)state;
+	reset(&npt_lab);
+	consume(forget_event, NULL); /* those of the cases before */
+	assert_int_equal(events_of(EINAT_OUT, &udp), 1);
+	assert_int_equal(events_of(EINAT_OUT, &echo), 1);
+	assert_int_equal(events_of(EINAT_IN, &in), 1);
+	assert_int_equal(events_of(EINAT_OUT, &error), 0);
+	assert_int_equal(events_of(EINAT_OUT, &little), 0);
+	assert_int_equal(events_of(EINAT_OUT, &unknown), 0);
+	assert_int_equal(events_of(EINAT_OUT, &redirect), 0);
+	assert_int_equal(events_of(EINAT_IN, &error_in), 0);
+}
+
+/* ---- malformed ---- */
+
+/* Cut at any length, in the frame and by its length field: translated as a whole, or not at all. */
+static void truncated(void **state)
+{
+	const struct p6 whole[] = { ERR6(1, REM, X48, Q(UDP6(X48, REM)), .ext = "d"),
+				    UDP6(REM, X48, .ext = "dlf") };
+
+	(void)state;
+	reset(&npt_lab);
+	for (size_t i = 0; i < COUNT_OF(whole); i++)
+		for (size_t n = p6_frame(&whole[i]).n; n >= 14 + 40; n--) {
+			struct frame f = p6_frame(&whole[i]), want;
+			struct net_addr in;
+			size_t at = 14 + 48 + 8 + 8; /* the quoted source */
+
+			f.n = n;
+			if (n & 1)
+				put16(f.b + 14 + 4, n - 14 - 40);
+			want = f;
+			assert_int_equal(net_addr_parse(S48, &in), 0);
+			memcpy(want.b + 14 + 24, &in, 16);
+			if (!i && n >= at - 8 + 40)
+				memcpy(want.b + at, &in, 16);
+			expect_frame(&npt_lab, EINAT_IN, &f, R(NPT), &want, 0, 0, "cut");
+		}
+}
+
 /* ---- beside bindings ---- */
 
 #define LAN6 "fd12::c0a8:10a" /* LAN_A over IPv6 */
@@ -423,6 +467,8 @@ int main(void)
 {
 	const struct CMUnitTest more[] = {
 		cmocka_unit_test(random_pairs),
+		cmocka_unit_test(senders_to_be_told),
+		cmocka_unit_test(truncated),
 		cmocka_unit_test(beside_bindings),
 	};
 	struct CMUnitTest tests[COUNT_OF(cases) + COUNT_OF(more)];

@@ -66,6 +66,7 @@ isp_routes
 for box in router isp h1 h2; do
 	at $box sysctl -qw net.ipv6.icmp.ratelimit=0
 done
+at router ip -6 route add fd00:1:0:ffff::/64 dev lan
 foreign_rules || die "nft in router"
 snapshot before
 check_eq "without einat, others masquerade" "$(seen h1 4001 $B1:7000)" "$EXT6:4001"
