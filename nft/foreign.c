@@ -9,237 +9,302 @@
 #include <net/if.h>
 #include <linux/netfilter.h>
 
-#include "foreign.h"
 #include "foreign_report.h"
-#include "foreign_walk.h"
-
-#define PRI_CONNTRACK (-200) /* NF_IP_PRI_CONNTRACK: earlier chains see no connection */
 
 struct query {
-	struct packets packets;
+	const struct fw_snapshot *snap;
+	const char *ifname;
 	uint32_t mark, mask;
+	struct net_addr *local; /* this host's addresses */
+	size_t n_local;
 	struct report report;
+	struct foreign *found;
 };
 
-static bool ours(const struct fw_table *t)
+static bool ours(const struct walk *w, const struct fw_chain *c)
 {
-	return !t->legacy && !strncmp(t->name, "einat_", 6);
+	(void)w;
+	return !c->table->legacy && !strncmp(c->table->name, "einat_", 6);
 }
 
-static bool listens_on(const struct fw_chain *c, const char *ifname)
+static int limit_error(const struct walk *w)
 {
-	for (size_t i = 0; i < c->n_dev; i++) {
-		size_t n = strlen(c->dev[i]);
-
-		/* newer kernels bind to prefixes, shown with an asterisk */
-		if (n && c->dev[i][n - 1] == '*' ? !strncmp(c->dev[i], ifname, n - 1)
-						 : !strcmp(c->dev[i], ifname))
-			return true;
-	}
-	return false;
+	return w->limit == WALK_LIMIT_DEPTH ? -ELOOP : -E2BIG;
 }
 
-/* Whether the base chain sees routed IPv4 of the interface at @hook. */
-static bool concerns(const struct query *q, const struct fw_chain *c, enum fw_hook hook)
+static int snat_meet(struct walk *w, const struct walk_meeting *m)
 {
-	const struct fw_table *t = c->table;
+	struct query *q = w->data;
 
-	if (c->hook != hook || t->dormant || ours(t))
-		return false;
-	if (hook == FW_INGRESS)
-		return listens_on(c, q->packets.ifname);
-	return t->family == NFPROTO_IPV4 || t->family == NFPROTO_INET;
-}
-
-static int by_priority(const void *a, const void *b)
-{
-	const struct fw_chain *const *x = a, *const *y = b;
-
-	return (*x)->priority < (*y)->priority ? -1 : (*x)->priority > (*y)->priority;
-}
-
-/* The base chains of @hook in the order in which packets meet them. */
-static int base_chains(const struct query *q, enum fw_hook hook,
-		       const struct fw_chain ***ret_chains, size_t *ret_n)
-{
-	const struct fw_snapshot *s = q->packets.snap;
-	const struct fw_chain **list = calloc(s->n_chains + 1, sizeof(*list));
-	size_t n = 0;
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->n_chains; i++)
-		if (concerns(q, s->chains[i], hook))
-			list[n++] = s->chains[i];
-	qsort(list, n, sizeof(*list), by_priority);
-	*ret_chains = list;
-	*ret_n = n;
+	if (m->what == WALK_LIMIT)
+		return limit_error(w);
+	if (m->what == WALK_SNAT || (m->what == WALK_UNKNOWN && m->base->nat))
+		return report_nat(&q->report, &q->report.snat, m);
 	return 0;
 }
 
-static int snat_hit(struct walk *w, enum hit hit, const struct fw_rule *rule,
-		    const struct fw_op *op, const struct region *r)
+static int dnat_meet(struct walk *w, const struct walk_meeting *m)
 {
 	struct query *q = w->data;
 
-	return hit == HIT_SNAT ? report_snat(&q->report, rule, op, r) : 0;
+	if (m->what == WALK_LIMIT)
+		return limit_error(w);
+	if (m->what == WALK_DNAT || m->what == WALK_REDIRECT || m->what == WALK_TPROXY ||
+	    (m->what == WALK_UNKNOWN && m->base->nat))
+		return report_nat(&q->report, &q->report.dnat, m);
+	return 0;
 }
 
-static int dnat_hit(struct walk *w, enum hit hit, const struct fw_rule *rule,
-		    const struct fw_op *op, const struct region *r)
+static bool is_drop(const struct walk_meeting *m)
+{
+	switch (m->what) {
+	case WALK_DROP:
+	case WALK_REJECT:
+	case WALK_QUEUE:
+	case WALK_POLICY:
+	case WALK_FWD:
+	case WALK_UNKNOWN:
+		return m->hook != FW_INPUT;
+	default:
+		return false;
+	}
+}
+
+static int drop_meet(struct walk *w, const struct walk_meeting *m)
 {
 	struct query *q = w->data;
 
-	(void)op;
-	return hit == HIT_DNAT ? report_dnat(&q->report, rule, r) : 0;
+	if (m->what == WALK_LIMIT)
+		return limit_error(w);
+	return is_drop(m) ? report_drop(&q->report, m) : 0;
 }
 
-/* Every base chain of @hook, each with all packets: who is first depends on more than is known. */
-static int ask_nat(struct query *q, enum purpose purpose, enum fw_hook hook)
+static int marked_meet(struct walk *w, const struct walk_meeting *m)
 {
-	struct walk w = { .packets = &q->packets,
-			  .hit = purpose == FOR_SNAT ? snat_hit : dnat_hit,
-			  .data = q };
-	const struct fw_chain **chains;
-	struct region in = { 0 };
-	size_t n;
+	struct query *q = w->data;
+
+	if (m->what == WALK_LIMIT)
+		return limit_error(w);
+	if (is_drop(m))
+		report_mark(&q->report, m);
+	return 0;
+}
+
+/* UDP, TCP and ICMP of both families. */
+static void all_packets(struct space *s, struct region *r)
+{
+	static const uint8_t icmp[] = { IPPROTO_ICMP, IPPROTO_ICMPV6 };
+
+	for (int i = 0; i < 2; i++) {
+		struct num_range protos[] = { { num32(IPPROTO_UDP), num32(IPPROTO_UDP) },
+					      { num32(IPPROTO_TCP), num32(IPPROTO_TCP) },
+					      { num32(icmp[i]), num32(icmp[i]) } };
+		struct region one = { 0 };
+
+		region_all(s, &one, i ? NFPROTO_IPV6 : NFPROTO_IPV4);
+		region_keep(s, &one, DIM_PROTO, protos, 3);
+		region_move(s, r, &one);
+	}
+	region_keep_u32(s, r, DIM_SPORT, 1, 65535);
+	region_keep_u32(s, r, DIM_DPORT, 1, 65535);
+}
+
+static int prefix(struct net_list *l, const char *text)
+{
+	struct net_prefix p;
+	int ret = net_prefix_parse(text, &p);
+
+	return ret ? ret : net_list_add(l, &p);
+}
+
+/* No packet on a wire is sent there (RFC 1122 3.2.1.3, RFC 4291 2.5.3). */
+static int not_loopback(struct space *s, struct region *r)
+{
+	struct net_list l = { 0 };
+	int ret = prefix(&l, "127.0.0.0/8");
+
+	if (!ret)
+		ret = prefix(&l, "::1/128");
+	if (!ret)
+		region_drop_nets(s, r, DIM_DADDR, &l);
+	net_list_free(&l);
+	return ret;
+}
+
+/* Multicast, broadcast and this host's own addresses are no inside hosts. */
+static int not_inside(const struct query *q, struct space *s, struct region *r)
+{
+	static const char *const never[] = { "224.0.0.0/4", "255.255.255.255/32", "ff00::/8",
+					     "fe80::/10" };
+	struct net_list l = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(*never) && !ret; i++)
+		ret = prefix(&l, never[i]);
+	for (size_t i = 0; i < q->n_local && !ret; i++)
+		ret = net_list_add(&l, &(struct net_prefix){ q->local[i], 128 });
+	if (!ret)
+		region_drop_nets(s, r, DIM_DADDR, &l);
+	net_list_free(&l);
+	return ret;
+}
+
+static struct space *space_for(const struct query *q, bool all_local)
+{
+	struct space_host host = {
+		.local = q->local, .n_local = q->n_local, .known = true, .all = all_local
+	};
+	struct space *s = space_new(q->snap, &host);
+
+	if (s) {
+		space_ifid(s, q->ifname);
+		space_ifid(s, "lo");
+	}
+	return s;
+}
+
+/*
+ * Who could NAT what leaves on the interface. Every chain with all packets: who is first
+ * changes with the next reload. Which mark they carry by then is not known.
+ */
+static int ask_snat(struct query *q)
+{
+	struct space *s = q->report.space = space_for(q, false);
+	struct walk w = { .space = s,
+			  .snap = q->snap,
+			  .skip = ours,
+			  .meet = snat_meet,
+			  .data = q,
+			  .apart = true };
+	struct region r = { 0 };
+	int ret = s ? 0 : -ENOMEM;
+
+	if (ret)
+		return ret;
+	all_packets(s, &r);
+	region_keep_ifs(s, &r, DIM_OIF, &q->ifname, 1, false);
+	region_set_mark(&r, 0, 0);
+	ret = not_loopback(s, &r);
+	if (!ret)
+		ret = walk_hook(&w, FW_POSTROUTING, &r);
+	region_clear(&r);
+	if (!ret)
+		ret = report_finish_snat(&q->report, q->found);
+	report_clear(&q->report);
+	space_free(s);
+	return ret;
+}
+
+/* Who could NAT what enters on the interface: all of that is to this host. */
+static int ask_dnat(struct query *q)
+{
+	struct space *s = q->report.space = space_for(q, true);
+	struct walk w = { .space = s,
+			  .snap = q->snap,
+			  .skip = ours,
+			  .meet = dnat_meet,
+			  .data = q,
+			  .apart = true };
+	struct region r = { 0 };
+	int ret = s ? 0 : -ENOMEM;
+
+	if (ret)
+		return ret;
+	all_packets(s, &r);
+	region_keep_ifs(s, &r, DIM_IIF, &q->ifname, 1, false);
+	region_set(s, &r, DIM_OIF, num32(0), num32(0), false);
+	region_set_mark(&r, 0, 0);
+	ret = not_loopback(s, &r);
+	if (!ret)
+		ret = walk_hook(&w, FW_PREROUTING, &r);
+	region_clear(&r);
+	if (!ret)
+		ret = report_finish_dnat(&q->report, q->found);
+	report_clear(&q->report);
+	space_free(s);
+	return ret;
+}
+
+/*
+ * A packet of a new flow, translated inwards: to an inside host, neither back out nor to this
+ * host itself, with flags that begin a connection or go on with one that conntrack did not see.
+ */
+static int translated(struct query *q, struct space *s, struct region *r)
+{
+	/* SYN, SYN with ECN, SYN ACK, ACK, PSH ACK, FIN ACK, RST, RST ACK */
+	static const uint8_t usual[] = { 0x02, 0xc2, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14 };
+	const char *outside[] = { q->ifname, "lo" };
+	struct num_range flags[8];
 	int ret;
 
-	q->packets.purpose = purpose;
-	q->packets.oif_known = false;
-	ret = base_chains(q, hook, &chains, &n);
-	if (ret)
-		return ret;
-	ret = region_init(&in);
-	for (size_t i = 0; i < n && !ret; i++)
-		ret = walk_base(&w, chains[i], &in);
-	walk_clear(&w);
-	region_clear(&in);
-	free(chains);
+	for (size_t i = 0; i < 8; i++)
+		flags[i] = (struct num_range){ num32(usual[i]), num32(usual[i]) };
+	all_packets(s, r);
+	region_keep_ifs(s, r, DIM_IIF, &q->ifname, 1, false);
+	region_keep_ifs(s, r, DIM_OIF, outside, 2, true);
+	region_keep(s, r, DIM_TCPFLAGS, flags, 8);
+	ret = not_loopback(s, r);
+	return ret ? ret : not_inside(q, s, r);
+}
+
+/* Who drops it; every base chain with all packets, since each has to let them through. */
+static int ask_drops(struct query *q)
+{
+	struct space *s = q->report.space = space_for(q, false);
+	struct walk w = { .space = s,
+			  .snap = q->snap,
+			  .skip = ours,
+			  .meet = drop_meet,
+			  .data = q,
+			  .apart = true };
+	struct region r = { 0 };
+	int ret = s ? translated(q, s, &r) : -ENOMEM;
+
+	region_set_mark(&r, 0, 0);
+	if (!ret)
+		ret = walk_path(&w, WALK_INWARDS, &r);
+	region_clear(&r);
+	if (!ret && q->mask) {
+		w.meet = marked_meet;
+		report_assume_mark(&q->report);
+		ret = translated(q, s, &r);
+		region_set_mark(&r, q->mark & q->mask, ~0u);
+		if (!ret)
+			ret = walk_path(&w, WALK_INWARDS, &r);
+		region_clear(&r);
+	}
+	if (!ret)
+		ret = report_finish_drops(&q->report, q->ifname, q->found);
+	report_clear(&q->report);
+	space_free(s);
 	return ret;
 }
 
-struct drop_walk {
-	struct query *q;
-	bool marked; /* second pass: the packets carry the inbound mark */
-	bool hit;
-};
-
-static int drop_hit(struct walk *w, enum hit hit, const struct fw_rule *rule,
-		    const struct fw_op *op, const struct region *r)
+static int add_local(struct query *q, const struct sockaddr *sa)
 {
-	struct drop_walk *d = w->data;
-
-	(void)op;
-	if (hit != HIT_DROP && hit != HIT_POLICY)
+	if (!sa || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
 		return 0;
-	d->hit = true;
-	return d->marked ? 0 : report_drop(&d->q->report, w->base, rule, r);
+	if (fw_grow(&q->local, q->n_local, sizeof(*q->local)))
+		return -ENOMEM;
+	if (sa->sa_family == AF_INET)
+		q->local[q->n_local++] = net_addr_from4(
+			((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
+	else
+		memcpy(&q->local[q->n_local++],
+		       &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	return 0;
 }
 
-/* What a packet of a new flow, translated inwards, looks like where @c meets it. */
-static void describe(const struct query *q, const struct fw_chain *c, bool notrack,
-		     struct region *in)
-{
-	bool early =
-		c->hook == FW_INGRESS || (c->hook == FW_PREROUTING && c->priority <= PRI_CONNTRACK);
-
-	in->states = early ? FW_STATE_INVALID : FW_STATE_NEW;
-	if (notrack)
-		in->states |= FW_STATE_UNTRACKED;
-	/* to an inside host: neither back out nor to this host itself */
-	in->oif = (struct ifset){ .except = true, .n = 2 };
-	strncpy(in->oif.name[0], q->packets.ifname, IFNAMSIZ - 1);
-	strncpy(in->oif.name[1], "lo", IFNAMSIZ - 1);
-}
-
-/* One hook's base chains in order; the mark that one chain leaves is what the next one sees. */
-static int drops_at(struct drop_walk *d, struct walk *w, enum fw_hook hook, struct region *in)
-{
-	struct query *q = d->q;
-	const struct fw_chain **chains;
-	size_t n;
-	int ret = base_chains(q, hook, &chains, &n);
-
-	if (ret)
-		return ret;
-	q->packets.oif_known = hook == FW_FORWARD || hook == FW_POSTROUTING;
-	for (size_t i = 0; i < n && !ret; i++) {
-		describe(q, chains[i], w->notrack, in);
-		d->hit = false;
-		ret = walk_base(w, chains[i], in);
-		if (!ret && d->marked && !d->hit)
-			report_mark_accepts(&q->report, chains[i]);
-		if (!region_empty(&w->accepted)) {
-			in->mark = w->accepted.mark;
-			in->mark_known = w->accepted.mark_known;
-		}
-	}
-	free(chains);
-	return ret;
-}
-
-static int ask_drops(struct query *q, bool marked)
-{
-	static const enum fw_hook way[] = { FW_INGRESS, FW_PREROUTING, FW_FORWARD, FW_POSTROUTING };
-	struct drop_walk d = { .q = q, .marked = marked };
-	struct walk w = { .packets = &q->packets, .hit = drop_hit, .data = &d };
-	struct region in = { 0 };
-	int ret = region_init(&in);
-
-	q->packets.purpose = FOR_DROP;
-	if (marked) {
-		in.mark = q->mark & q->mask;
-		in.mark_known = ~0u;
-	}
-	for (size_t i = 0; i < sizeof(way) / sizeof(*way) && !ret; i++)
-		ret = drops_at(&d, &w, way[i], &in);
-	walk_clear(&w);
-	region_clear(&in);
-	return ret;
-}
-
-/* Loopback, multicast, broadcast and this host's own addresses are no inside hosts. */
-static int not_inside(struct rset *ret_set)
+static int read_local(struct query *q)
 {
 	struct ifaddrs *list;
-	int ret;
+	int ret = 0;
 
-	ret = rset_push(ret_set, 0xe0000000, 0xefffffff);
-	if (!ret)
-		ret = rset_push(ret_set, ADDR_TOP, ADDR_TOP);
-	if (ret || getifaddrs(&list))
-		return ret ? ret : -errno;
-	for (const struct ifaddrs *i = list; i && !ret; i = i->ifa_next) {
-		uint32_t a;
-
-		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
-			continue;
-		a = ntohl(((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr);
-		ret = rset_push(ret_set, a, a);
-	}
+	if (getifaddrs(&list))
+		return -errno;
+	for (const struct ifaddrs *i = list; i && !ret; i = i->ifa_next)
+		ret = add_local(q, i->ifa_addr);
 	freeifaddrs(list);
-	return ret;
-}
-
-static int ask(struct query *q)
-{
-	struct rset *never = &q->packets.never_dst;
-	int ret;
-
-	/* RFC 1122 3.2.1.3: 127.0.0.0/8 is never seen outside of a host */
-	ret = rset_push(never, 0x7f000000, 0x7fffffff);
-	if (!ret)
-		ret = ask_nat(q, FOR_SNAT, FW_POSTROUTING);
-	if (!ret)
-		ret = ask_nat(q, FOR_DNAT, FW_PREROUTING);
-	if (!ret)
-		ret = not_inside(never);
-	rset_sort(never);
-	if (!ret)
-		ret = ask_drops(q, false);
-	if (!ret && q->mask)
-		ret = ask_drops(q, true);
 	return ret;
 }
 
@@ -256,20 +321,26 @@ static int explain(int ret, struct err *err)
 int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
 		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err)
 {
-	struct query q = { .packets = { .snap = snap, .ifname = ifname },
+	struct query q = { .snap = snap,
+			   .ifname = ifname,
 			   .mark = inbound_mark,
-			   .mask = inbound_mask };
-	int ret;
+			   .mask = inbound_mask,
+			   .found = calloc(1, sizeof(*q.found)) };
+	int ret = q.found ? read_local(&q) : -ENOMEM;
 
-	q.packets.ifindex = (int)if_nametoindex(ifname);
-	ret = ask(&q);
 	if (!ret)
-		ret = report_finish(&q.report, ret_foreign);
-	if (ret)
-		explain(ret, err);
-	report_clear(&q.report);
-	rset_free(&q.packets.never_dst);
-	return ret;
+		ret = ask_snat(&q);
+	if (!ret)
+		ret = ask_dnat(&q);
+	if (!ret)
+		ret = ask_drops(&q);
+	free(q.local);
+	if (ret) {
+		foreign_free(q.found);
+		return explain(ret, err);
+	}
+	*ret_foreign = q.found;
+	return 0;
 }
 
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,

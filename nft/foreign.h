@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reader: what other programs' rules (nf_tables, iptables-nft, iptables-legacy) do here to
- * IPv4, the family that einat translates. Rules that only concern IPv6 are left out, and so
- * are einat's own tables (einat_*). What is not understood widens what is reported.
+ * What other programs' rules (nf_tables, iptables-nft, iptables-legacy) do here to IPv4 and to
+ * IPv6: a rule that concerns both is reported twice. einat's own tables (einat_*) are left out.
+ * What is not understood widens what is reported.
  */
 #ifndef EINAT_NFT_FOREIGN_H
 #define EINAT_NFT_FOREIGN_H
@@ -11,8 +11,11 @@
 #include "lib/net.h"
 #include "lib/ports.h"
 
+struct fw_snapshot;
+
 /* A masquerade or SNAT rule of postrouting that can apply to what leaves on the interface. */
 struct foreign_snat {
+	bool ipv6;
 	char *where; /* "ip nat POSTROUTING handle 7", "iptables-legacy nat POSTROUTING #2" */
 	struct net_list src; /* source prefixes it names; empty: any source */
 	bool names_iface; /* it (or a jump to it) names the interface as its output */
@@ -29,6 +32,7 @@ static inline bool foreign_owns_subnet(const struct foreign_snat *s)
 
 /* A DNAT or redirect rule that can meet packets entering on the interface. */
 struct foreign_dnat {
+	bool ipv6;
 	char *where;
 	unsigned protos;
 	struct port_set ports; /* destination ports it can meet; all if it names none */
@@ -40,6 +44,7 @@ struct foreign_dnat {
 struct foreign_drop {
 	char *where; /* the base chain: "inet filter forward", "iptables-legacy filter FORWARD" */
 	char *cause; /* "policy drop", or the first rule that drops */
+	bool ipv6;
 	int family; /* NFPROTO_ of the table */
 	char *table, *chain;
 	bool xtables; /* owned by an iptables back end: nft syntax would not fit */
@@ -70,8 +75,7 @@ struct foreign {
  */
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
 		 struct foreign **ret_foreign, struct err *err);
-struct fw_snapshot;
-/** foreign_analyse() - foreign_read() on a snapshot that exists already. */
+/** foreign_analyse() - the same on a snapshot that exists already. */
 int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
 		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
 void foreign_free(struct foreign *f);

@@ -1,56 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 
 #include "foreign_report.h"
 
-static int list_add(struct report_list *l, const struct fw_chain *base, const struct fw_rule *rule,
-		    const struct fw_op *op, const struct region *r)
+#define IPV6 1 /* position in a report_entry */
+
+/* Packets that someone's DNAT has taken are his. */
+static bool dnated(const struct box *b)
+{
+	return b->status.fuzzy & IPS_DST_NAT;
+}
+
+static void add_packets(struct report *rep, struct report_entry *e, const struct region *r,
+			bool with_dnated)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct region one = { &r->b[i], 1, false };
+
+		if (with_dnated || !dnated(&r->b[i]))
+			region_join(rep->space, &e->sum[r->b[i].family == NFPROTO_IPV6], &one);
+	}
+}
+
+static bool matters(const struct region *r, bool with_dnated)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (with_dnated || !dnated(&r->b[i]))
+			return true;
+	return false;
+}
+
+int report_nat(struct report *rep, struct report_list *l, const struct walk_meeting *m)
 {
 	/* walks meet the same rule several times in a row: look from the end */
 	for (size_t i = l->n; i-- > 0;)
-		if (base ? l->e[i].base == base : l->e[i].rule == rule) {
-			if (!rule) /* the policy says more than a rule among others */
-				l->e[i].rule = NULL;
-			return region_join(&l->e[i].sum, r);
+		if (l->e[i].rule == m->rule) {
+			add_packets(rep, &l->e[i], m->packets, true);
+			return 0;
 		}
 	if (fw_grow(&l->e, l->n, sizeof(*l->e)))
 		return -ENOMEM;
-	l->e[l->n] = (struct report_entry){ .rule = rule, .op = op, .base = base };
-	return region_copy(&l->e[l->n++].sum, r);
+	l->e[l->n] = (struct report_entry){ .rule = m->rule, .op = m->op };
+	add_packets(rep, &l->e[l->n++], m->packets, true);
+	return 0;
 }
 
-int report_snat(struct report *rep, const struct fw_rule *rule, const struct fw_op *op,
-		const struct region *r)
+static struct report_entry *drop_entry(struct report *rep, const struct fw_chain *base)
 {
-	return list_add(&rep->snat, NULL, rule, op, r);
+	for (size_t i = rep->drop.n; i-- > 0;)
+		if (rep->drop.e[i].base == base)
+			return &rep->drop.e[i];
+	return NULL;
 }
 
-int report_dnat(struct report *rep, const struct fw_rule *rule, const struct region *r)
+int report_drop(struct report *rep, const struct walk_meeting *m)
 {
-	return list_add(&rep->dnat, NULL, rule, NULL, r);
+	struct report_entry *e = drop_entry(rep, m->base);
+
+	if (!matters(m->packets, false))
+		return 0;
+	if (!e) {
+		if (fw_grow(&rep->drop.e, rep->drop.n, sizeof(*rep->drop.e)))
+			return -ENOMEM;
+		e = &rep->drop.e[rep->drop.n++];
+		*e = (struct report_entry){ .rule = m->rule, .base = m->base };
+	}
+	if (!m->rule) /* the policy says more than a rule among others */
+		e->rule = NULL;
+	add_packets(rep, e, m->packets, false);
+	return 0;
 }
 
-int report_drop(struct report *rep, const struct fw_chain *base, const struct fw_rule *rule,
-		const struct region *r)
-{
-	return list_add(&rep->drop, base, rule, NULL, r);
-}
-
-void report_mark_accepts(struct report *rep, const struct fw_chain *base)
+void report_assume_mark(struct report *rep)
 {
 	for (size_t i = 0; i < rep->drop.n; i++)
-		if (rep->drop.e[i].base == base)
-			rep->drop.e[i].mark_accepts = true;
+		rep->drop.e[i].mark_accepts[0] = rep->drop.e[i].mark_accepts[IPV6] = true;
+}
+
+void report_mark(struct report *rep, const struct walk_meeting *m)
+{
+	struct report_entry *e = drop_entry(rep, m->base);
+
+	for (size_t i = 0; e && i < m->packets->n; i++)
+		if (!dnated(&m->packets->b[i]))
+			e->mark_accepts[m->packets->b[i].family == NFPROTO_IPV6] = false;
 }
 
 static void list_clear(struct report_list *l)
 {
-	for (size_t i = 0; i < l->n; i++)
-		region_clear(&l->e[i].sum);
+	for (size_t i = 0; i < l->n; i++) {
+		region_clear(&l->e[i].sum[0]);
+		region_clear(&l->e[i].sum[1]);
+	}
 	free(l->e);
 }
 
@@ -68,7 +115,7 @@ static const char *family_name(const struct fw_table *t)
 	case NFPROTO_IPV4:
 		return t->legacy ? "iptables-legacy" : "ip";
 	case NFPROTO_IPV6:
-		return "ip6";
+		return t->legacy ? "ip6tables-legacy" : "ip6";
 	case NFPROTO_INET:
 		return "inet";
 	case NFPROTO_NETDEV:
@@ -85,7 +132,7 @@ static char *chain_text(const struct fw_chain *c)
 											    : s;
 }
 
-static char *rule_text(const struct fw_rule *r)
+static char *rule_name(const struct fw_rule *r)
 {
 	const struct fw_table *t = r->chain->table;
 	char *s;
@@ -96,79 +143,150 @@ static char *rule_text(const struct fw_rule *r)
 		       : s;
 }
 
-static int addrs(const struct rset *s, struct net_list *ret_list)
+/* Whether a match named the dimension on every way to the rule. */
+static bool names(const struct region *r, unsigned dims)
 {
-	return rset_is(s, 0, ADDR_TOP) ? 0 : rset_to_prefixes(s, ret_list);
+	for (size_t i = 0; i < r->n; i++)
+		if (!(r->b[i].named & dims))
+			return false;
+	return r->n;
 }
 
-static int finish_snat(const struct report_entry *e, struct foreign *f)
+static unsigned protos_of(const struct region *r)
 {
+	unsigned mask = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		mask |= box_protos(&r->b[i]);
+	return mask;
+}
+
+/* The addresses that matches named; none if some way to the rule has no such match. */
+static int addrs(struct report *rep, const struct region *r, enum dim d, struct net_list *ret_list)
+{
+	struct region sum = { 0 };
+	int ret = 0;
+
+	if (!names(r, 1u << d))
+		return 0;
+	region_copy(rep->space, &sum, r);
+	/* all else set alike: what is left are the addresses, joined */
+	region_only(rep->space, &sum, d);
+	for (size_t i = 0; i < sum.n && !ret; i++)
+		ret = box_nets(&sum.b[i], d, ret_list);
+	region_clear(&sum);
+	return ret;
+}
+
+static int finish_snat(struct report *rep, const struct report_entry *e, bool ipv6,
+		       struct foreign *f)
+{
+	const struct region *r = &e->sum[ipv6];
 	struct foreign_snat *n;
 
+	if (region_empty(r))
+		return 0;
 	if (fw_grow(&f->snat, f->n_snat, sizeof(*f->snat)))
 		return -ENOMEM;
 	n = &f->snat[f->n_snat++];
-	*n = (struct foreign_snat){ .names_iface = e->sum.names_iface,
-				    .names_dest = e->sum.names_dest,
-				    .protos = e->sum.protos };
+	*n = (struct foreign_snat){ .where = rule_name(e->rule),
+				    .ipv6 = ipv6,
+				    .names_iface = names(r, 1u << DIM_OIF),
+				    .names_dest = names(r, 1u << DIM_DADDR | 1u << DIM_DPORT),
+				    .protos = protos_of(r) };
 	if (e->op->kind == FW_SNAT) {
 		n->port_lo = e->op->nat.port_lo;
 		n->port_hi = e->op->nat.port_hi;
 	}
-	n->where = rule_text(e->rule);
-	return n->where ? addrs(&e->sum.src, &n->src) : -ENOMEM;
+	return n->where ? addrs(rep, r, DIM_SADDR, &n->src) : -ENOMEM;
 }
 
-static const struct rset all_ports = { &(struct rrange){ PORTS_LO, PORTS_HI }, 1 };
+int report_finish_snat(struct report *rep, struct foreign *f)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < 2 * rep->snat.n && !ret; i++)
+		ret = finish_snat(rep, &rep->snat.e[i / 2], i % 2, f);
+	return ret;
+}
 
 /*
  * ICMP has no destination port: any query identifier. A rule that names no ports is reported
  * with all of them, even if earlier rules leave it fewer: it is a catch-all (a "DMZ host").
  */
-static const struct rset *ports_of(const struct region *r, unsigned proto)
+static int ports_of(const struct region *r, unsigned proto, struct port_set *ret_ports)
 {
-	return proto < 2 && r->names_ports ? &r->ports[proto] : &all_ports;
+	int ret = 0;
+
+	if (proto & PROTO_ICMP || !names(r, 1u << DIM_DPORT))
+		return port_set_add(ret_ports, 1, 65535);
+	for (size_t i = 0; i < r->n && !ret; i++)
+		if (box_protos(&r->b[i]) & proto)
+			ret = box_ports(&r->b[i], DIM_DPORT, ret_ports);
+	return ret;
 }
 
-/* One entry for all protocols that share their ports. */
-static int finish_dnat(const struct report_entry *e, struct foreign *f)
+static int dnat_entry(struct report *rep, const struct report_entry *e, bool ipv6, unsigned proto,
+		      struct foreign *f, size_t from)
 {
-	unsigned left = e->sum.protos;
+	struct port_set ports = { 0 };
+	struct foreign_dnat *n;
+	int ret = ports_of(&e->sum[ipv6], proto, &ports);
 
-	for (unsigned i = 0; i < PROTO_COUNT; i++) {
-		struct foreign_dnat *n;
-
-		if (!(left & 1u << i))
-			continue;
-		if (fw_grow(&f->dnat, f->n_dnat, sizeof(*f->dnat)))
-			return -ENOMEM;
-		n = &f->dnat[f->n_dnat++];
-		*n = (struct foreign_dnat){ .where = rule_text(e->rule) };
-		if (!n->where || rset_to_ports(ports_of(&e->sum, i), &n->ports) ||
-		    addrs(&e->sum.dst, &n->dst))
-			return -ENOMEM;
-		for (unsigned j = i; j < PROTO_COUNT; j++)
-			if ((left & 1u << j) && rset_eq(ports_of(&e->sum, i), ports_of(&e->sum, j)))
-				n->protos |= 1u << j;
-		left &= ~n->protos;
+	/* one entry for all protocols that share their ports */
+	for (size_t i = from; i < f->n_dnat && !ret; i++)
+		if (port_set_eq(&f->dnat[i].ports, &ports)) {
+			f->dnat[i].protos |= proto;
+			port_set_free(&ports);
+			return 0;
+		}
+	if (ret || fw_grow(&f->dnat, f->n_dnat, sizeof(*f->dnat))) {
+		port_set_free(&ports);
+		return -ENOMEM;
 	}
-	return 0;
+	n = &f->dnat[f->n_dnat++];
+	*n = (struct foreign_dnat){
+		.where = rule_name(e->rule), .ipv6 = ipv6, .protos = proto, .ports = ports
+	};
+	return n->where ? addrs(rep, &e->sum[ipv6], DIM_DADDR, &n->dst) : -ENOMEM;
+}
+
+static int finish_dnat(struct report *rep, const struct report_entry *e, bool ipv6,
+		       struct foreign *f)
+{
+	unsigned protos = protos_of(&e->sum[ipv6]);
+	size_t from = f->n_dnat;
+	int ret = 0;
+
+	for (unsigned i = 0; i < PROTO_COUNT && !ret; i++)
+		if (protos & 1u << i)
+			ret = dnat_entry(rep, e, ipv6, 1u << i, f, from);
+	return ret;
+}
+
+int report_finish_dnat(struct report *rep, struct foreign *f)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < 2 * rep->dnat.n && !ret; i++)
+		ret = finish_dnat(rep, &rep->dnat.e[i / 2], i % 2, f);
+	return ret;
 }
 
 /* iptables refuses to touch a table in which it finds rules that it did not make. */
 static bool is_xtables(const struct fw_chain *c)
 {
 	static const char *const tables[] = { "filter", "nat", "mangle", "raw", "security" };
-	static const char *const names[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
-					     "POSTROUTING" };
-	bool table = c->table->legacy, name = c->table->legacy;
+	static const char *const chains[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
+					      "POSTROUTING" };
+	bool table = c->table->legacy, chain = c->table->legacy;
+	bool family = c->table->family == NFPROTO_IPV4 || c->table->family == NFPROTO_IPV6;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
-		table = table ||
-			(c->table->family == NFPROTO_IPV4 && !strcmp(c->table->name, tables[i]));
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		name = name || !strcmp(c->name, names[i]);
-	return table && name;
+		table = table || (family && !strcmp(c->table->name, tables[i]));
+	for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++)
+		chain = chain || !strcmp(c->name, chains[i]);
+	return table && chain;
 }
 
 static int by_name(const void *a, const void *b)
@@ -176,33 +294,36 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int finish_drop(const struct report_entry *e, struct foreign *f)
+static bool leaves_on(const struct region *r, uint32_t id)
 {
-	const struct ifset *oif = &e->sum.oif;
-	struct foreign_drop *n;
+	for (size_t i = 0; i < r->n; i++)
+		if (num_set_has(r->b[i].dim[DIM_OIF], num32(id)))
+			return true;
+	return false;
+}
 
-	if (fw_grow(&f->drop, f->n_drop, sizeof(*f->drop)))
-		return -ENOMEM;
-	n = &f->drop[f->n_drop++];
-	*n = (struct foreign_drop){ .family = e->base->table->family,
-				    .xtables = is_xtables(e->base),
-				    .mark_accepts = e->mark_accepts,
-				    .names_src = e->sum.names_src,
-				    .where = chain_text(e->base),
-				    .cause = e->rule ? rule_text(e->rule) : strdup("policy drop"),
-				    .table = strdup(e->base->table->name),
-				    .chain = strdup(e->base->name) };
-	if (!n->where || !n->cause || !n->table || !n->chain || addrs(&e->sum.dst, &n->dst))
-		return -ENOMEM;
-	/* the first two exceptions are the external interface and lo, which every packet has */
-	n->oif_except = oif->except;
-	n->oif = calloc(oif->n + 1, sizeof(*n->oif));
+/*
+ * The interfaces on which packets are dropped: those, or if those that no rule names are among
+ * them, all but the named ones on which none is. The external interface and lo have none anyway.
+ */
+static int finish_oif(struct report *rep, const struct report_entry *e, const struct region *r,
+		      const char *ifname, struct foreign_drop *n)
+{
+	uint32_t top = space_ifid_top(rep->space);
+	bool known = e->base->hook == FW_FORWARD || e->base->hook == FW_POSTROUTING;
+
+	n->oif_except = leaves_on(r, SPACE_IF_OTHER);
+	n->oif = calloc(top + 1, sizeof(*n->oif));
 	if (!n->oif)
 		return -ENOMEM;
-	for (size_t i = 0; i < oif->n; i++) {
-		if (oif->except && i < 2)
+	for (uint32_t id = SPACE_IF_OTHER + 1; known && id <= top; id++) {
+		const char *name = space_ifname(rep->space, id);
+
+		if (leaves_on(r, id) == n->oif_except ||
+		    (n->oif_except && (space_ifclass(rep->space, id) || !strcmp(name, ifname) ||
+				       !strcmp(name, "lo"))))
 			continue;
-		n->oif[n->n_oif] = strndup(oif->name[i], IFNAMSIZ);
+		n->oif[n->n_oif] = strdup(name);
 		if (!n->oif[n->n_oif++])
 			return -ENOMEM;
 	}
@@ -210,23 +331,38 @@ static int finish_drop(const struct report_entry *e, struct foreign *f)
 	return 0;
 }
 
-int report_finish(const struct report *rep, struct foreign **ret_foreign)
+static int finish_drop(struct report *rep, const struct report_entry *e, bool ipv6,
+		       const char *ifname, struct foreign *f)
 {
-	struct foreign *f = calloc(1, sizeof(*f));
-	int ret = f ? 0 : -ENOMEM;
+	const struct region *r = &e->sum[ipv6];
+	struct foreign_drop *n;
 
-	for (size_t i = 0; i < rep->snat.n && !ret; i++)
-		ret = finish_snat(&rep->snat.e[i], f);
-	for (size_t i = 0; i < rep->dnat.n && !ret; i++)
-		ret = finish_dnat(&rep->dnat.e[i], f);
-	for (size_t i = 0; i < rep->drop.n && !ret; i++)
-		ret = finish_drop(&rep->drop.e[i], f);
-	if (ret) {
-		foreign_free(f);
-		return ret;
-	}
-	*ret_foreign = f;
-	return 0;
+	if (region_empty(r))
+		return 0;
+	if (fw_grow(&f->drop, f->n_drop, sizeof(*f->drop)))
+		return -ENOMEM;
+	n = &f->drop[f->n_drop++];
+	*n = (struct foreign_drop){ .family = e->base->table->family,
+				    .ipv6 = ipv6,
+				    .xtables = is_xtables(e->base),
+				    .mark_accepts = e->mark_accepts[ipv6],
+				    .names_src = names(r, 1u << DIM_SADDR),
+				    .where = chain_text(e->base),
+				    .cause = e->rule ? rule_name(e->rule) : strdup("policy drop"),
+				    .table = strdup(e->base->table->name),
+				    .chain = strdup(e->base->name) };
+	if (!n->where || !n->cause || !n->table || !n->chain || addrs(rep, r, DIM_DADDR, &n->dst))
+		return -ENOMEM;
+	return finish_oif(rep, e, r, ifname, n);
+}
+
+int report_finish_drops(struct report *rep, const char *ifname, struct foreign *f)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < 2 * rep->drop.n && !ret; i++)
+		ret = finish_drop(rep, &rep->drop.e[i / 2], i % 2, ifname, f);
+	return ret;
 }
 
 void foreign_free(struct foreign *f)

@@ -40,6 +40,9 @@ enum dim {
 	DIM_CTSTATE, /* number of the bit: SPACE_NEW ... */
 	DIM_CTDIR, /* 0 original, 1 reply */
 	DIM_PKTTYPE, /* PACKET_ of linux/if_packet.h */
+	/* what is not known yet where the packet is, and what it will be: used by walks */
+	DIM_OIF_LATER,
+	DIM_CTSTATE_LATER,
 	DIM_COUNT
 };
 
@@ -60,7 +63,8 @@ struct box {
 	uint8_t family; /* NFPROTO_IPV4 or NFPROTO_IPV6 */
 	bool certain;
 	uint16_t fuzzy; /* 1 << DIM_: what is in here is not known; to narrow it loses certainty */
-	uint16_t named; /* 1 << DIM_: narrowed by a match that was not negated */
+	uint16_t named; /* 1 << DIM_: a rule on the way here matched on it, and not by negation */
+	uint16_t naming; /* the same of the rule that is being looked at */
 	struct num_set *dim[DIM_COUNT];
 	struct bits mark;
 	struct bits status; /* of the connection, IPS_ */
@@ -80,6 +84,7 @@ struct space_host {
 	const struct net_addr *local; /* every local address; loopback need not be named */
 	size_t n_local;
 	bool known; /* the list is complete: else a match on address types may or may not match */
+	bool all; /* any address is taken for local: all packets are to (or from) this host */
 };
 
 #define SPACE_BOXES 128 /* default limit of boxes in a region */
@@ -103,7 +108,9 @@ uint64_t space_work(const struct space *s);
  * not named is in one class with all other names of the same longest wildcard.
  */
 uint32_t space_ifid(struct space *s, const char *name);
+enum { SPACE_IF_NONE = 0, SPACE_IF_OTHER = 1 }; /* no interface; those that no rule names */
 uint32_t space_ifid_top(const struct space *s); /* greatest identity */
+bool space_ifclass(const struct space *s, uint32_t id); /* stands for several names */
 const char *space_ifname(const struct space *s, uint32_t id); /* an example of a class */
 
 /* ---- regions ---------------------------------------------------------------------------- */
@@ -136,6 +143,10 @@ void region_keep(struct space *s, struct region *r, enum dim d, const struct num
 void region_keep_u32(struct space *s, struct region *r, enum dim d, uint32_t lo, uint32_t hi);
 /** region_keep_nets() - addresses in @l only; boxes of a family that it does not name vanish. */
 void region_keep_nets(struct space *s, struct region *r, enum dim d, const struct net_list *l);
+/** region_drop_nets() - all but the addresses in @l. */
+void region_drop_nets(struct space *s, struct region *r, enum dim d, const struct net_list *l);
+/** region_only() - forget all but dimension @d: boxes that differ elsewhere become one. */
+void region_only(struct space *s, struct region *r, enum dim d);
 /** region_keep_ports() - ports in @p; protocols without ports stay. */
 void region_keep_ports(struct space *s, struct region *r, enum dim d, const struct port_set *p);
 /** region_keep_ifs() - these interfaces, or with @except all but these. */

@@ -63,9 +63,12 @@ struct walk {
 	/** @enter: in front of each base chain with what reaches it, or NULL; 0 to go on */
 	int (*enter)(struct walk *w, const struct fw_chain *base, const struct region *packets);
 	void *data;
-	/* each NAT chain sees all packets, as if it were the first: who could, not who does */
-	bool nat_apart;
-	bool bridged; /* bridge chains can see the packets too: on a bridge's ports */
+	/*
+	 * Every base chain sees all packets, also those that an earlier one dropped or NATed:
+	 * who could, not who does. To find all the chains that an operator has to open.
+	 */
+	bool apart;
+	bool bridged; /* an interface is a bridge: its ports' bridge chains see the packets too */
 	size_t max_steps; /* rules; 0: 2,000,000 */
 	unsigned max_depth; /* 0: 64; the kernel's own limit is 16 */
 	unsigned max_ms; /* 0: 2000 */
@@ -89,10 +92,14 @@ int walk_hook(struct walk *w, enum fw_hook hook, struct region *packets);
  */
 int walk_path(struct walk *w, enum walk_path path, struct region *packets);
 
-/** walk_order() - base chains of @hook as packets meet them, malloc'd. Unsure between tables of
- * equal priority: there @ret_same tells for each if the one before it may as well come later. */
-int walk_order(const struct fw_snapshot *snap, enum fw_hook hook, const struct fw_chain ***ret_list,
-	       bool **ret_same, size_t *ret_n);
+/**
+ * walk_order() - base chains of @hook as packets meet them, both lists malloc'd.
+ * @bridge: those of family bridge alone, else all others
+ * @ret_same: for each, whether the one before it may as well come after it: chains of equal
+ * priority in different tables do not tell which of them was registered last
+ */
+int walk_order(const struct fw_snapshot *snap, enum fw_hook hook, bool bridge,
+	       const struct fw_chain ***ret_list, bool **ret_same, size_t *ret_n);
 
 /** walk_what_name() - "snat", "policy drop", ... */
 const char *walk_what_name(enum walk_what what);

@@ -49,13 +49,16 @@ static inline void put_protos(FILE *f, unsigned protos)
 }
 
 /* snat SOURCES PROTOCOLS [iface] [dest] [ports A-B] */
-static inline void put_snats(struct lines *l, const struct foreign *f)
+static inline void put_snats(struct lines *l, const struct foreign *f, bool ipv6)
 {
 	for (size_t i = 0; i < f->n_snat; i++) {
 		const struct foreign_snat *s = &f->snat[i];
 		char buf[1024] = "";
-		FILE *o = fmemopen(buf, sizeof(buf), "w");
+		FILE *o;
 
+		if (s->ipv6 != ipv6)
+			continue;
+		o = fmemopen(buf, sizeof(buf), "w");
 		fputs("snat ", o);
 		put_prefixes(o, &s->src);
 		fputs(s->src.n ? " " : "any ", o);
@@ -76,7 +79,7 @@ static inline bool same_dst(const struct foreign_dnat *a, const struct foreign_d
 }
 
 /* dnat PROTOCOL PORTS [to DESTINATIONS], the ports of all rules together */
-static inline void put_dnats(struct lines *l, const struct foreign *f)
+static inline void put_dnats(struct lines *l, const struct foreign *f, bool ipv6)
 {
 	for (size_t i = 0; i < f->n_dnat; i++)
 		for (unsigned p = 0; p < PROTO_COUNT; p++) {
@@ -86,7 +89,8 @@ static inline void put_dnats(struct lines *l, const struct foreign *f)
 			FILE *o = fmemopen(buf, sizeof(buf), "w");
 
 			for (size_t j = 0; j < f->n_dnat; j++)
-				if ((f->dnat[j].protos & 1u << p) && same_dst(d, &f->dnat[j]))
+				if (f->dnat[j].ipv6 == ipv6 && (f->dnat[j].protos & 1u << p) &&
+				    same_dst(d, &f->dnat[j]))
 					assert_int_equal(port_set_union(&ports, &f->dnat[j].ports),
 							 0);
 			text = port_set_format(&ports);
@@ -94,7 +98,7 @@ static inline void put_dnats(struct lines *l, const struct foreign *f)
 				d->dst.n ? " to " : "");
 			put_prefixes(o, &d->dst);
 			fclose(o);
-			if (d->protos & 1u << p)
+			if (d->ipv6 == ipv6 && d->protos & 1u << p)
 				line_add(l, buf);
 			free(text);
 			port_set_free(&ports);
@@ -102,13 +106,16 @@ static inline void put_dnats(struct lines *l, const struct foreign *f)
 }
 
 /* drop CHAIN [to DESTINATIONS] [oif NAMES | not oif NAMES] [src] [mark] [policy] */
-static inline void put_drops(struct lines *l, const struct foreign *f)
+static inline void put_drops(struct lines *l, const struct foreign *f, bool ipv6)
 {
 	for (size_t i = 0; i < f->n_drop; i++) {
 		const struct foreign_drop *d = &f->drop[i];
 		char buf[1024] = "";
-		FILE *o = fmemopen(buf, sizeof(buf), "w");
+		FILE *o;
 
+		if (d->ipv6 != ipv6)
+			continue;
+		o = fmemopen(buf, sizeof(buf), "w");
 		fprintf(o, "drop %s%s", d->where, d->dst.n ? " to " : "");
 		put_prefixes(o, &d->dst);
 		if (d->n_oif)
@@ -123,7 +130,7 @@ static inline void put_drops(struct lines *l, const struct foreign *f)
 	}
 }
 
-static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mask)
+static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mask, bool ipv6)
 {
 	struct lines l = { .n = 0 };
 	struct foreign *f;
@@ -134,9 +141,9 @@ static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mas
 
 	if (foreign_read(ifname, mark, mask, &f, &err))
 		fail_msg("foreign_read: %s", err.text);
-	put_snats(&l, f);
-	put_dnats(&l, f);
-	put_drops(&l, f);
+	put_snats(&l, f, ipv6);
+	put_dnats(&l, f, ipv6);
+	put_drops(&l, f, ipv6);
 	foreign_free(f);
 	qsort(l.line, l.n, sizeof(*l.line), line_order);
 	o = open_memstream(&text, &len);
@@ -148,15 +155,22 @@ static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mas
 	return text;
 }
 
-static inline void expect_foreign(const char *ifname, uint32_t mark, uint32_t mask,
-				  const char *want)
+static inline void expect_family(const char *ifname, uint32_t mark, uint32_t mask, bool ipv6,
+				 const char *want)
 {
-	char *got = foreign_text(ifname, mark, mask);
+	char *got = foreign_text(ifname, mark, mask, ipv6);
 
 	if (strcmp(got, want))
 		print_error("# got:\n%s# want:\n%s", got, want);
 	assert_true(!strcmp(got, want));
 	free(got);
+}
+
+/* What is found of IPv4. */
+static inline void expect_foreign(const char *ifname, uint32_t mark, uint32_t mask,
+				  const char *want)
+{
+	expect_family(ifname, mark, mask, false, want);
 }
 
 #endif

@@ -20,13 +20,8 @@ struct ruleset {
 #define DOCKER                                                                                     \
 	"dnat tcp 8080\n"                                                                          \
 	"dnat udp 21000-21010,25000\n"
+/* its hairpin rules come later and see nothing of what leaves here */
 #define DOCKER_SNAT                                                                                \
-	"snat 172.17.0.0/16 all\n"                                                                 \
-	"snat 172.17.0.2/32 tcp dest\n"                                                            \
-	"snat 172.17.0.2/32 udp dest\n"                                                            \
-	"snat 172.28.0.0/24 all\n"                                                                 \
-	"snat 172.28.0.2/32 udp dest\n"
-#define DOCKER28_SNAT                                                                              \
 	"snat 172.17.0.0/16 all\n"                                                                 \
 	"snat 172.28.0.0/24 all\n"
 #define UFW                                                                                        \
@@ -35,7 +30,7 @@ struct ruleset {
 	"drop ip filter FORWARD policy\n"                                                          \
 	"snat 192.168.50.0/24 all iface\n"
 #define LIBVIRT_SNAT                                                                               \
-	"snat 192.168.122.0/24 all\n"                                                              \
+	"snat 192.168.122.0/24 icmp\n"                                                             \
 	"snat 192.168.122.0/24 tcp ports 1024-65535\n"                                             \
 	"snat 192.168.122.0/24 udp ports 1024-65535\n"
 #define MWAN                                                                                       \
@@ -60,11 +55,11 @@ static const struct ruleset rulesets[] = {
 	  DOCKER "drop iptables-legacy filter FORWARD policy\n" DOCKER_SNAT },
 	{ "docker-29-iptables", XNFT, "wan0",
 	  DOCKER "drop ip filter FORWARD policy\n"
-		 "drop ip raw PREROUTING to 172.17.0.2/32,172.28.0.2/32\n" DOCKER28_SNAT },
+		 "drop ip raw PREROUTING to 172.17.0.2/32,172.28.0.2/32\n" DOCKER_SNAT },
 	{ "docker-29-nftables", NFT, "wan0",
 	  DOCKER
 	  "drop ip docker-bridges filter-FORWARD oif br-3f1c0a9d7e52 docker0\n"
-	  "drop ip docker-bridges raw-PREROUTING to 172.17.0.2/32,172.28.0.2/32\n" DOCKER28_SNAT },
+	  "drop ip docker-bridges raw-PREROUTING to 172.17.0.2/32,172.28.0.2/32\n" DOCKER_SNAT },
 	{ "firewalld-1.3-zones", NFT, "wan0",
 	  "dnat tcp 8443\n"
 	  "dnat udp 27000-27010\n"

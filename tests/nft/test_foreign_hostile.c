@@ -16,7 +16,7 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 
 #include "foreign_lab.h"
-#include "nft/foreign_walk.h"
+#include "nft/read.h"
 
 struct scratch {
 	struct fw_snapshot *snap;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* In which order packets meet the base chains of a hook. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/netfilter.h>
+
+#include "walk.h"
+
+/*
+ * The kernel runs all NAT chains of a hook in one place, NF_IP_PRI_NAT_DST or
+ * NF_IP_PRI_NAT_SRC; their own priority orders them among themselves (nf_nat_inet_fn()).
+ */
+static int place(const struct fw_chain *c)
+{
+	if (!c->nat || c->table->family == NFPROTO_BRIDGE || c->table->family == NFPROTO_NETDEV)
+		return c->priority;
+	return c->hook == FW_PREROUTING || c->hook == FW_OUTPUT ? -100 : 100;
+}
+
+/* Of equal ones the one that was registered last runs first (nf_hook_entries_grow()). */
+static int order(const void *a, const void *b)
+{
+	const struct fw_chain *const *px = a, *const *py = b;
+	const struct fw_chain *x = *px, *y = *py;
+
+	if (place(x) != place(y))
+		return place(x) < place(y) ? -1 : 1;
+	if (x->nat != y->nat)
+		return x->nat ? 1 : -1;
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (x->table->handle != y->table->handle)
+		return x->table->handle > y->table->handle ? -1 : 1;
+	if (x->table->legacy != y->table->legacy)
+		return x->table->legacy ? -1 : 1;
+	if (x->handle != y->handle)
+		return x->handle > y->handle ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/*
+ * Within one table chains are numbered as they are registered. Between tables they are not: a
+ * chain can have been added late to an old table.
+ */
+static bool unsure(const struct fw_chain *x, const struct fw_chain *y)
+{
+	if (place(x) != place(y))
+		return false;
+	if (x->nat != y->nat)
+		return true;
+	return x->priority == y->priority &&
+	       (x->table != y->table || !x->handle || x->handle == y->handle);
+}
+
+static bool at_hook(const struct fw_chain *c, enum fw_hook hook, bool bridge)
+{
+	return c->hook == hook && !c->table->dormant &&
+	       (c->table->family == NFPROTO_BRIDGE) == bridge;
+}
+
+int walk_order(const struct fw_snapshot *snap, enum fw_hook hook, bool bridge,
+	       const struct fw_chain ***ret_list, bool **ret_same, size_t *ret_n)
+{
+	const struct fw_chain **list = malloc((snap->n_chains + 1) * sizeof(*list));
+	bool *same = calloc(snap->n_chains + 1, sizeof(*same));
+	size_t n = 0;
+
+	if (!list || !same) {
+		free(list);
+		free(same);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < snap->n_chains; i++)
+		if (at_hook(snap->chains[i], hook, bridge))
+			list[n++] = snap->chains[i];
+	qsort(list, n, sizeof(*list), order);
+	for (size_t i = 1; i < n; i++)
+		same[i] = unsure(list[i - 1], list[i]) || unsure(list[i], list[i - 1]);
+	/* where NAT and other chains share a place, nothing there is sure */
+	for (size_t i = 1; i < n; i++)
+		if (place(list[i - 1]) == place(list[i]) && list[i - 1]->nat != list[i]->nat)
+			for (size_t j = 1; j < n; j++)
+				if (place(list[j]) == place(list[i]) &&
+				    place(list[j - 1]) == place(list[i]))
+					same[j] = true;
+	*ret_list = list;
+	*ret_same = same;
+	*ret_n = n;
+	return 0;
+}
