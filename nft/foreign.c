@@ -343,6 +343,14 @@ int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t
 	return 0;
 }
 
+bool foreign_nats(const struct foreign *f, bool ipv6)
+{
+	for (size_t i = 0; i < f->n_snat; i++)
+		if (ipv6 || !f->snat[i].ipv6)
+			return true;
+	return false;
+}
+
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
 		 struct foreign **ret_foreign, struct err *err)
 {

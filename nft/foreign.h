@@ -78,6 +78,8 @@ int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mas
 /** foreign_analyse() - the same on a snapshot that exists already. */
 int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
 		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
+/** foreign_nats() - whether anyone NATs IPv4, or with @ipv6 either family, on the way out. */
+bool foreign_nats(const struct foreign *f, bool ipv6);
 void foreign_free(struct foreign *f);
 
 #endif

@@ -533,7 +533,7 @@ void instance_free(struct instance *inst)
 /* Someone else's NAT takes over what is handed back; without it an entry would do nothing. */
 static bool rest_remains(const struct instance *inst)
 {
-	return inst->foreign && inst->foreign->n_snat;
+	return inst->foreign && foreign_nats(inst->foreign, inst->cif->ipv6);
 }
 
 static void stop_flows(struct instance *inst)

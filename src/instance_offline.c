@@ -66,7 +66,7 @@ static void release_flows(struct ct *ct, const struct dataplane *dp, const struc
 	struct foreign *f = NULL;
 
 	plan.cfg.slices[0].protos = PROTO_ALL;
-	if (!foreign_read(link->name, 0, 0, &f, NULL) && f->n_snat)
+	if (!foreign_read(link->name, 0, 0, &f, NULL) && foreign_nats(f, link->ipv6))
 		flows_hand_back(ct, dp, link, NULL);
 	else
 		flows_purge_bound(ct, dp, link, NULL);

@@ -23,7 +23,8 @@ static bool meets_external(const struct foreign_dnat *d, const struct link_info 
 	return !d->dst.n;
 }
 
-static int set_dnat(const struct foreign *f, const struct link_info *link, struct owners *owners)
+static int set_dnat(const struct foreign *f, bool ipv6, const struct link_info *link,
+		    struct owners *owners)
 {
 	int ret = 0;
 
@@ -31,8 +32,8 @@ static int set_dnat(const struct foreign *f, const struct link_info *link, struc
 		struct port_set ports = { 0 };
 
 		for (size_t i = 0; i < f->n_dnat && !ret; i++)
-			if (f->dnat[i].protos & 1u << proto && names_ports(&f->dnat[i]) &&
-			    meets_external(&f->dnat[i], link))
+			if ((ipv6 || !f->dnat[i].ipv6) && f->dnat[i].protos & 1u << proto &&
+			    names_ports(&f->dnat[i]) && meets_external(&f->dnat[i], link))
 				ret = port_set_union(&ports, &f->dnat[i].ports);
 		if (!ret)
 			ret = owners_set(owners, OWNER_DNAT, proto, &ports);
@@ -49,7 +50,7 @@ int observe_foreign(const struct conf_if *cif, const struct link_info *link, str
 
 	if (ret)
 		return ret;
-	ret = set_dnat(f, link, owners);
+	ret = set_dnat(f, cif->ipv6, link, owners);
 	if (ret) {
 		foreign_free(f);
 		return err_sys(err, -ret, "cannot note the ports of DNAT rules");

@@ -7,6 +7,7 @@
 
 #include "src/plan_impl.h"
 
+static const struct net_prefix any6 = { .len = 0 };
 static const struct net_prefix any4 = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
 
 /* RFC 4193: hosts with such an address need NAT, hosts with a global one do not. */
@@ -35,20 +36,22 @@ int plan_warn(struct plan *p, const char *fmt, ...)
 	return 0;
 }
 
-/*
- * A masquerade that names the external interface as its output is the router's own general NAT:
- * what the user moves away from. One that names a subnet and not that interface (Docker's
- * `-s 172.17.0.0/16 ! -o docker0`, libvirt's, podman's) owns the subnet.
- */
-static bool owns_subnet(const struct foreign_snat *s)
-{
-	return s->src.n && !s->names_iface && !s->names_dest;
-}
-
 /* A rule that takes any source towards the Internet; its protocols count for the rest. */
 static bool covers(const struct foreign_snat *s)
 {
 	return !s->names_dest && (!s->src.n || s->names_iface);
+}
+
+/* Rules for a family that is not translated are none of einat's business. */
+static bool concerns(const struct plan *p, bool ipv6)
+{
+	return p->ipv6 || !ipv6;
+}
+
+/* Its hosts are left to the rest. */
+static bool stays(const struct plan *p, const struct foreign_snat *s)
+{
+	return concerns(p, s->ipv6) && foreign_owns_subnet(s);
 }
 
 static int list_copy(struct net_list *dst, const struct net_list *src)
@@ -65,12 +68,13 @@ static int find_foreign_subnets(struct plan *p, const struct foreign *f)
 	int ret = 0;
 
 	for (size_t i = 0; i < f->n_snat && !ret; i++)
-		if (owns_subnet(&f->snat[i]))
+		if (stays(p, &f->snat[i]))
 			ret = list_copy(&p->foreign_subnets, &f->snat[i].src);
 	return ret;
 }
 
-static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *f)
+/* Others may masquerade one family and not the other. */
+static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *f, bool ipv6)
 {
 	switch (c->rest) {
 	case REST_OWN:
@@ -83,20 +87,9 @@ static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *
 		break;
 	}
 	for (size_t i = 0; i < f->n_snat; i++)
-		if (covers(&f->snat[i]))
+		if (f->snat[i].ipv6 == ipv6 && covers(&f->snat[i]))
 			return NFT_REST_GUARD;
 	return NFT_REST_OWN;
-}
-
-/*
- * Others' IPv6 rules are not analysed. Own is safe beside them: it concerns none but the slice's
- * sources, and whoever comes first decides.
- */
-static enum nft_rest choose_rest6(const struct conf_if *c)
-{
-	static const struct foreign nobody;
-
-	return choose_rest(c, &nobody);
 }
 
 /* Guard touches only what others masquerade: some networks are routed without NAT on purpose. */
@@ -105,13 +98,13 @@ static int plan_guarded(struct plan *p, const struct foreign *f)
 	int ret = 0;
 
 	for (size_t i = 0; i < f->n_snat && !ret; i++) {
-		if (f->snat[i].names_dest)
+		const struct foreign_snat *s = &f->snat[i];
+
+		if (s->names_dest || !concerns(p, s->ipv6))
 			continue;
-		ret = f->snat[i].src.n ? list_copy(&p->nft.guarded, &f->snat[i].src)
-				       : net_list_add(&p->nft.guarded, &any4);
+		ret = s->src.n ? list_copy(&p->nft.guarded, &s->src)
+			       : net_list_add(&p->nft.guarded, s->ipv6 ? &any6 : &any4);
 	}
-	if (!ret && p->ipv6) /* which sources others masquerade is not known */
-		ret = net_list_add(&p->nft.guarded, &unique_local);
 	return ret;
 }
 
@@ -432,7 +425,7 @@ static int warn_subnets(struct plan *p, const struct conf_if *c, const struct fo
 	for (size_t i = 0; i < c->n_slices; i++)
 		all_named &= c->slices[i].internal.n > 0;
 	for (size_t i = 0; i < f->n_snat && !ret && !all_named; i++)
-		for (size_t j = 0; owns_subnet(&f->snat[i]) && j < f->snat[i].src.n && !ret; j++) {
+		for (size_t j = 0; stays(p, &f->snat[i]) && j < f->snat[i].src.n && !ret; j++) {
 			net_prefix_format(&f->snat[i].src.p[j], buf);
 			ret = plan_warn(p,
 					"%s stays with masquerade, since a rule names it (%s); to "
@@ -486,6 +479,25 @@ static bool drop_meets_oif(const struct plan *p, const struct foreign_drop *d,
 	return false;
 }
 
+/* A block list of remote addresses is the operator's wish. */
+static bool drop_matters(const struct plan *p, const struct foreign_drop *d,
+			 const struct observed *obs)
+{
+	return concerns(p, d->ipv6) && !d->mark_accepts && !d->names_src && drop_meets_dst(p, d) &&
+	       drop_meets_oif(p, d, obs);
+}
+
+/* A chain that drops both families is told of once. */
+static bool told(const struct plan *p, const struct foreign *f, size_t i,
+		 const struct observed *obs)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!strcmp(f->drop[j].where, f->drop[i].where) &&
+		    drop_matters(p, &f->drop[j], obs))
+			return true;
+	return false;
+}
+
 static int warn_drops(struct plan *p, const struct conf_if *c, const struct observed *obs)
 {
 	const struct foreign *f = obs->foreign;
@@ -496,9 +508,7 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 		uint32_t value = c->inbound_mark.mask ? c->inbound_mark.value : 1;
 		uint32_t mask = c->inbound_mark.mask ? c->inbound_mark.mask : 1;
 
-		/* a block list of remote addresses is the operator's wish */
-		if (d->mark_accepts || d->names_src || !drop_meets_dst(p, d) ||
-		    !drop_meets_oif(p, d, obs))
+		if (!drop_matters(p, d, obs) || told(p, f, i, obs))
 			continue;
 		ret = plan_warn(
 			p,
@@ -559,8 +569,8 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	p->nft.ifname = conf->name;
 	p->nft.ifindex = obs->link->ifindex;
 	p->ipv6 = p->nft.ipv6 = conf->ipv6;
-	p->nft.rest = choose_rest(conf, obs->foreign);
-	p->nft.rest6 = choose_rest6(conf);
+	p->nft.rest = choose_rest(conf, obs->foreign, false);
+	p->nft.rest6 = choose_rest(conf, obs->foreign, true);
 	plan_settings(p, conf);
 	ret = plan_external(p, obs->link);
 	if (!ret)

@@ -442,6 +442,39 @@ static void build6(struct fixture *f)
 	assert_int_equal(plan_build(&f->cif, &f->obs, &f->plan, &e), 0);
 }
 
+/* The families are judged each by itself; without --ipv6 no IPv6 rule counts. */
+static void others_ipv6_rules_decide_its_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	router_masquerade(f, "fd00:1::/64");
+	f->snat[0].ipv6 = true;
+	f->snat[f->foreign.n_snat++] = (struct foreign_snat){
+		.where = "ip6 nat POSTROUTING handle 7", .protos = PROTO_ALL, .ipv6 = true
+	};
+	add_prefix(&f->snat[1].src, "fd00:2::/64");
+	build6(f);
+	assert_int_equal(f->plan->nft.rest, NFT_REST_OWN);
+	assert_int_equal(f->plan->nft.guarded.n, 0);
+	assert_int_equal(f->plan->foreign_subnets.n, 0);
+
+	f->cif.ipv6 = f->link.ipv6 = true;
+	build6(f);
+	assert_int_equal(f->plan->nft.rest, NFT_REST_OWN);
+	assert_int_equal(f->plan->nft.rest6, NFT_REST_GUARD);
+	assert_true(has_prefix(&f->plan->nft.guarded, "fd00:1::/64"));
+	assert_true(has_prefix(&f->plan->nft.guarded, "fd00:2::/64"));
+	assert_int_equal(f->plan->nft.guarded.n, 2);
+	assert_true(warned(f->plan, "fd00:2::/64 stays with masquerade"));
+	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:1::2"), 1);
+	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:2::2"), 0);
+
+	/* one that names no source takes all */
+	net_list_free(&f->snat[0].src);
+	build6(f);
+	assert_true(has_prefix(&f->plan->nft.guarded, "::/0"));
+}
+
 static void ipv6_has_sources_of_its_own(void **state)
 {
 	struct fixture *f = *state;
@@ -517,6 +550,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(own_without_foreign_masquerade),
+		T(others_ipv6_rules_decide_its_rest),
 		T(ipv6_has_sources_of_its_own),
 		T(container_subnet_stays_in_the_rest),
 		T(internal_names_the_container_subnet),
