@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Regions of packets against enumeration: random boxes in a small world, every operation
- * compared with what it does to each of the world's packets. Seed: EINAT_SEED, default 1.
+ * compared with what it does to each of the world's packets. EINAT_SEED: seed, default 1;
+ * EINAT_ROUNDS: so many times as many rounds, default 1.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -60,6 +61,13 @@ static struct packet_example packet(const struct point *p)
 					.dport = (uint16_t)(100 + p->port),
 					.mark = p->mark,
 					.ctstate = states[p->state] };
+}
+
+static unsigned rounds(unsigned n)
+{
+	const char *times = getenv("EINAT_ROUNDS");
+
+	return n * (times ? (unsigned)atoi(times) : 1);
 }
 
 static unsigned rnd(unsigned n)
@@ -256,7 +264,7 @@ static void test_algebra(void **state)
 	bool want[WORLD];
 
 	(void)state;
-	for (unsigned round = 0; round < 400; round++) {
+	for (unsigned round = 0; round < rounds(80); round++) {
 		struct region out = { 0 };
 
 		fill(&w, &a);
@@ -298,7 +306,7 @@ static void test_subtract(void **state)
 	bool less[WORLD], both[WORLD];
 
 	(void)state;
-	for (unsigned round = 0; round < 1500; round++) {
+	for (unsigned round = 0; round < rounds(250); round++) {
 		size_t limit = rnd(4) ? 128 : 1 + rnd(6);
 		struct region out = { 0 };
 
@@ -428,7 +436,7 @@ static void test_split(void **state)
 	bool yes[WORLD], no[WORLD];
 
 	(void)state;
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < rounds(400); round++) {
 		struct region in = { 0 }, out = { 0 };
 		struct fw_range ranges[4];
 		struct fw_match m;
@@ -534,7 +542,7 @@ static void test_sets(void **state)
 	struct both a;
 
 	(void)state;
-	for (unsigned round = 0; round < 2000; round++) {
+	for (unsigned round = 0; round < rounds(250); round++) {
 		bool yes_must[WORLD], no_must[WORLD], yes_may[WORLD], no_may[WORLD];
 		struct region in = { 0 }, out = { 0 };
 		bool doubt = false;
@@ -588,7 +596,7 @@ static void test_maps(void **state)
 	struct both a;
 
 	(void)state;
-	for (unsigned round = 0; round < 2000; round++) {
+	for (unsigned round = 0; round < rounds(250); round++) {
 		struct by_code c = { .s = NULL };
 		bool want[5][WORLD] = { { false } }, doubt = false;
 		struct region none = { 0 };
