@@ -127,6 +127,21 @@ fuzz:  ## feed malformed packets to the data plane (FUZZ_SECONDS, FUZZ_SEED; roo
 		$(B)/fuzz/corpus tests/fuzz/corpus
 .PHONY: fuzz
 
+$(B)/fuzz/fuzz_text: tests/fuzz/fuzz_text.c $(wildcard lib/*.[ch] nft/*.[ch]) Makefile
+	@mkdir -p $(@D)/text
+	$(say) CC $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined $(filter %.c,$^) $(LDLIBS) -o $@
+
+fuzz-text:  ## feed any bytes to the printer of rules (FUZZ_SECONDS, FUZZ_SEED; as root from real rules)
+	$(Q)scripts/install-deps --fuzz
+	$(Q)$(MAKE) --no-print-directory $(B)/fuzz/fuzz_text $(B)/tests/nft/test_foreign_text
+	$(Q)[ "$$(id -u)" != 0 ] || [ -n "$$(ls $(B)/fuzz/text)" ] || \
+		EINAT_CORPUS=$(B)/fuzz/text $(B)/tests/nft/test_foreign_text >/dev/null 2>&1 || true
+	$(Q)$(B)/fuzz/fuzz_text -max_total_time=$(FUZZ_SECONDS) -seed=$(FUZZ_SEED) -max_len=2048 \
+		-len_control=0 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/text
+.PHONY: fuzz-text
+
 clean:  ## remove all that was built
 	rm -rf $(B)
 

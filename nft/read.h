@@ -183,6 +183,7 @@ struct fw_table {
 	unsigned index; /* in the snapshot: the kernel's order, iptables-legacy last */
 	uint64_t handle; /* ascends in the order of creation, over all tables; 0: not known */
 	char *name;
+	uint8_t tool; /* table_tool() + 1 once it was asked for: text.c's alone */
 };
 
 struct fw_chain {
@@ -206,7 +207,7 @@ struct fw_elem {
 	bool maybe; /* may have gone, or is under a condition of its own (a limit) */
 	struct fw_verdict verdict;
 	uint8_t *data; /* a map's value, data_len bytes; NULL: none, or of another length */
-	const char *object; /* of a map of stateful objects; in the record; NULL: none */
+	const void *raw; /* its struct nlattr, in the record; NULL: made by hand */
 };
 
 struct fw_set {

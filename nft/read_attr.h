@@ -25,6 +25,9 @@ uint64_t attr_be64(const struct nlattr *a);
 /** attr_str() - a terminated string, or NULL. */
 const char *attr_str(const struct nlattr *a);
 
+/** attr_comment() - the comment in the userdata of a rule or a set's element; NULL: none. */
+const char *attr_comment(const struct nlattr *a);
+
 static inline void attrs_parse_msg(const struct nlmsghdr *nlh, struct attr_table *t)
 {
 	mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attr_validate, t);

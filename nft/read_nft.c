@@ -234,7 +234,7 @@ static int on_flowtable(struct reader *r, const struct nlmsghdr *nlh)
 }
 
 /* Userdata: a byte of type, one of length, so many bytes; again. */
-static const char *comment_of(const struct nlattr *attr)
+const char *attr_comment(const struct nlattr *attr)
 {
 	const uint8_t *p = attr ? mnl_attr_get_payload(attr) : NULL;
 	size_t left = attr ? mnl_attr_get_payload_len(attr) : 0;
@@ -267,7 +267,7 @@ static int on_rule(struct reader *r, const struct nlmsghdr *nlh)
 		return -ENOMEM;
 	rule->raw = nlh;
 	rule->raw_len = nlh->nlmsg_len;
-	rule->comment = comment_of(tb.tb[NFTA_RULE_USERDATA]);
+	rule->comment = attr_comment(tb.tb[NFTA_RULE_USERDATA]);
 	return tb.tb[NFTA_RULE_EXPRESSIONS]
 		       ? fw_lower_rule(r->snap, rule, tb.tb[NFTA_RULE_EXPRESSIONS])
 		       : 0;

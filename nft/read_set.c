@@ -125,7 +125,7 @@ static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nl
 	e->verdict.code = FW_QUEUE;
 	if (data.tb[NFTA_DATA_VERDICT])
 		fw_verdict_parse(s, set->table, data.tb[NFTA_DATA_VERDICT], &e->verdict);
-	e->object = attr_str(tb.tb[NFTA_SET_ELEM_OBJREF]);
+	e->raw = attr;
 	if (set->data_len &&
 	    key_bytes(tb.tb[NFTA_SET_ELEM_DATA], key + 2 * set->key_len, set->data_len))
 		e->data = key + 2 * set->key_len;

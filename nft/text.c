@@ -84,7 +84,19 @@ static bool iptables_table(const struct fw_snapshot *s, const struct fw_table *t
 
 enum text_tool table_tool(const struct fw_snapshot *s, const struct fw_table *t)
 {
-	return t->legacy ? TEXT_LEGACY : iptables_table(s, t) ? TEXT_IPTABLES : TEXT_NFT;
+	enum text_tool tool = TEXT_NFT;
+
+	if (t->tool)
+		return (enum text_tool)(t->tool - 1);
+	if (t->legacy)
+		tool = TEXT_LEGACY;
+	else if (iptables_table(s, t))
+		tool = TEXT_IPTABLES;
+	/* every rule of the table was looked at: once is enough */
+	for (size_t i = 0; i < s->n_tables; i++)
+		if (s->tables[i] == t)
+			s->tables[i]->tool = (uint8_t)(tool + 1);
+	return tool;
 }
 
 /* The string, with " ..." if it was cut; NULL without memory. */
@@ -118,7 +130,8 @@ char *rule_text(const struct fw_snapshot *s, const struct fw_rule *r, size_t max
 		return finish(&b);
 	}
 	/* nft has no words for extensions, even where it alone can change the table */
-	if (ipt_nft_text(NULL, s, r, &xt) && (xt || iptables_table(s, r->chain->table)))
+	if (ipt_nft_text(NULL, s, r, &xt) &&
+	    (xt || table_tool(s, r->chain->table) == TEXT_IPTABLES))
 		ipt_nft_text(&b, s, r, NULL);
 	else
 		nft_rule_text(&b, s, r);

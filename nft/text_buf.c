@@ -37,7 +37,7 @@ void tb_str(struct tbuf *b, const char *s)
 
 void tb_fmt(struct tbuf *b, const char *fmt, ...)
 {
-	char line[512];
+	char line[512], *all;
 	va_list ap;
 	int n;
 
@@ -46,8 +46,19 @@ void tb_fmt(struct tbuf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		tb_add(b, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+	if (n < 0 || (size_t)n < sizeof(line)) {
+		tb_add(b, line, n < 0 ? 0 : (size_t)n);
+		return;
+	}
+	va_start(ap, fmt);
+	n = vasprintf(&all, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		b->nomem = true;
+		return;
+	}
+	tb_add(b, all, (size_t)n);
+	free(all);
 }
 
 /* Bytes of one printable character at @s: ASCII, or UTF-8 above the control characters. */

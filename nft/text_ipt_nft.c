@@ -3,7 +3,6 @@
  * A rule of iptables-nft in iptables-save syntax. Besides x_tables extensions it holds the
  * nf_tables expressions that iptables-nft writes itself; anything else is not its rule.
  */
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <arpa/inet.h>
@@ -319,15 +318,6 @@ static bool ipt_range(struct ipt *t, const struct nlattr *data)
 			 attr_be32(tb.tb[NFTA_RANGE_OP], 0) == NFT_RANGE_NEQ);
 }
 
-static uint64_t be64_of(const struct nlattr *a)
-{
-	uint64_t v = 0;
-
-	if (a && mnl_attr_get_payload_len(a) == sizeof(v))
-		memcpy(&v, mnl_attr_get_payload(a), sizeof(v));
-	return be64toh(v);
-}
-
 static bool ipt_limit(struct ipt *t, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_LIMIT_MAX);
@@ -335,11 +325,11 @@ static bool ipt_limit(struct ipt *t, const struct nlattr *data)
 	uint64_t rate;
 
 	attrs_parse(data, &tb);
-	rate = be64_of(tb.tb[NFTA_LIMIT_RATE]);
+	rate = attr_be64(tb.tb[NFTA_LIMIT_RATE]);
 	if (!rate || attr_be32(tb.tb[NFTA_LIMIT_FLAGS], 0) ||
 	    attr_be32(tb.tb[NFTA_LIMIT_TYPE], 0) != NFT_LIMIT_PKTS)
 		return false;
-	i.avg = (uint32_t)(XT_LIMIT_SCALE * be64_of(tb.tb[NFTA_LIMIT_UNIT]) / rate);
+	i.avg = (uint32_t)(XT_LIMIT_SCALE * attr_be64(tb.tb[NFTA_LIMIT_UNIT]) / rate);
 	i.burst = attr_be32(tb.tb[NFTA_LIMIT_BURST], 5);
 	flush_l4(t);
 	xt_match_text(&t->match, &(struct xt_view){ .name = "limit",

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The text of a rule: look-ups in sets and maps, anonymous ones written out. */
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/netfilter.h>
@@ -163,9 +162,66 @@ static void part_text(struct tbuf *b, struct tx *t, const struct treg *r, const 
 	range_text(b, t->snap, type, lo, hi, len, dtype_host(type) && !r->swapped);
 }
 
+/* The statement of an element: what its expression alone would print. */
+static void elem_stmt(struct tbuf *b, struct tx *t, const struct nlattr *expr)
+{
+	struct dep dep[DEP_COUNT];
+	size_t from = t->n_items;
+
+	if (t->nested) {
+		tb_str(b, " [...]");
+		return;
+	}
+	memcpy(dep, t->dep, sizeof(dep));
+	t->nested = true;
+	text_expr(t, expr);
+	t->nested = false;
+	memcpy(t->dep, dep, sizeof(dep));
+	t->gte.len = 0;
+	for (size_t i = from; i < t->n_items; i++) {
+		tb_str(b, " ");
+		tb_str(b, t->items[i].text);
+	}
+	t->n_items = t->n_items > from ? from : t->n_items;
+}
+
+static void elem_stmts(struct tbuf *b, struct tx *t, const struct nlattr *one,
+		       const struct nlattr *list)
+{
+	const struct nlattr *expr;
+
+	if (list) {
+		mnl_attr_for_each_nested (expr, list)
+			elem_stmt(b, t, expr);
+	} else if (one) {
+		elem_stmt(b, t, one);
+	}
+}
+
+/* What an element has besides its key: " counter", " comment ...", and its object's name. */
+static const char *elem_extras(struct tbuf *b, struct tx *t, const struct fw_elem *e)
+{
+	ATTRS(tb, NFTA_SET_ELEM_MAX);
+	const char *comment;
+
+	attrs_parse(e->raw, &tb);
+	elem_stmts(b, t, tb.tb[NFTA_SET_ELEM_EXPR], tb.tb[NFTA_SET_ELEM_EXPRESSIONS]);
+	if (attr_be64(tb.tb[NFTA_SET_ELEM_TIMEOUT])) {
+		tb_str(b, " timeout ");
+		time_text(b, attr_be64(tb.tb[NFTA_SET_ELEM_TIMEOUT]));
+	}
+	comment = attr_comment(tb.tb[NFTA_SET_ELEM_USERDATA]);
+	if (comment) {
+		tb_str(b, " comment ");
+		tb_quoted(b, comment, strlen(comment), false);
+	}
+	return attr_str(tb.tb[NFTA_SET_ELEM_OBJREF]);
+}
+
 static void elem_text(struct tbuf *b, struct tx *t, const struct fw_set *set,
 		      const struct fw_elem *e, struct treg **key, size_t n_key)
 {
+	const char *object;
 	const uint8_t *hi = e->hi ? e->hi : e->lo;
 	size_t at = 0;
 
@@ -184,12 +240,13 @@ static void elem_text(struct tbuf *b, struct tx *t, const struct fw_set *set,
 			at += tx_words(key[i]->len) * 4;
 		}
 	}
+	object = elem_extras(b, t, e);
 	if (set->vmap) {
 		tb_str(b, " : ");
 		verdict_text(b, &e->verdict);
 	} else if (set->flags & NFT_SET_OBJECT) {
 		tb_str(b, " : ");
-		tb_quoted(b, e->object ? e->object : "?", NFT_OBJ_MAXNAMELEN, false);
+		tb_quoted(b, object ? object : "?", NFT_OBJ_MAXNAMELEN, false);
 	} else if (set->flags & NFT_SET_MAP) {
 		tb_str(b, " : ");
 		if (e->data)
@@ -295,38 +352,14 @@ void text_lookup(struct tx *t, const struct nlattr *data)
 	r->type = set && set->data_type <= TYPE_MASK ? dtype_of_set(set->data_type) : DT_RAW;
 }
 
-/* The statement of a new element: what its expression alone would print. */
-static void elem_stmt(struct tbuf *b, struct tx *t, const struct nlattr *expr)
-{
-	struct dep dep[DEP_COUNT];
-	size_t from = t->n_items;
-
-	if (t->nested) {
-		tb_str(b, " [...]");
-		return;
-	}
-	memcpy(dep, t->dep, sizeof(dep));
-	t->nested = true;
-	text_expr(t, expr);
-	t->nested = false;
-	memcpy(t->dep, dep, sizeof(dep));
-	t->gte.len = 0;
-	for (size_t i = from; i < t->n_items; i++) {
-		tb_str(b, " ");
-		tb_str(b, t->items[i].text);
-	}
-	t->n_items = t->n_items > from ? from : t->n_items;
-}
-
 void text_dynset(struct tx *t, const struct nlattr *data)
 {
 	static const char *const words[] = { "add", "update", "delete" };
 	ATTRS(tb, NFTA_DYNSET_MAX);
-	const struct nlattr *expr;
 	struct treg *key[TREG_WORDS], *r;
 	const struct fw_set *set;
 	const char *name, *left;
-	uint64_t timeout = 0;
+	uint64_t timeout;
 	uint32_t op;
 	struct tbuf b;
 	size_t n;
@@ -343,19 +376,12 @@ void text_dynset(struct tx *t, const struct nlattr *data)
 	tb_name(&b, name ? name : "?", NFT_NAME_MAXLEN);
 	tb_str(&b, " { ");
 	tb_str(&b, left);
-	if (tb.tb[NFTA_DYNSET_TIMEOUT] &&
-	    mnl_attr_get_payload_len(tb.tb[NFTA_DYNSET_TIMEOUT]) == sizeof(timeout))
-		memcpy(&timeout, mnl_attr_get_payload(tb.tb[NFTA_DYNSET_TIMEOUT]), sizeof(timeout));
+	timeout = attr_be64(tb.tb[NFTA_DYNSET_TIMEOUT]);
 	if (timeout) {
 		tb_str(&b, " timeout ");
-		time_text(&b, be64toh(timeout));
+		time_text(&b, timeout);
 	}
-	if (tb.tb[NFTA_DYNSET_EXPRESSIONS]) {
-		mnl_attr_for_each_nested (expr, tb.tb[NFTA_DYNSET_EXPRESSIONS])
-			elem_stmt(&b, t, expr);
-	} else if (tb.tb[NFTA_DYNSET_EXPR]) {
-		elem_stmt(&b, t, tb.tb[NFTA_DYNSET_EXPR]);
-	}
+	elem_stmts(&b, t, tb.tb[NFTA_DYNSET_EXPR], tb.tb[NFTA_DYNSET_EXPRESSIONS]);
 	r = tb.tb[NFTA_DYNSET_SREG_DATA] ? tx_reg(t, attr_be32(tb.tb[NFTA_DYNSET_SREG_DATA], 0))
 					 : NULL;
 	if (r) {

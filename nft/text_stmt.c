@@ -11,15 +11,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-static uint64_t be64_of(const struct nlattr *a)
-{
-	uint64_t v = 0;
-
-	if (a && mnl_attr_get_payload_len(a) == sizeof(v))
-		memcpy(&v, mnl_attr_get_payload(a), sizeof(v));
-	return be64toh(v);
-}
-
 static unsigned be16_of(const struct nlattr *a)
 {
 	uint16_t v = 0;
@@ -154,8 +145,8 @@ void limit_text(struct tbuf *b, const struct nlattr *data)
 	const char *per, *bytes;
 
 	attrs_parse(data, &tb);
-	rate = be64_of(tb.tb[NFTA_LIMIT_RATE]);
-	unit = be64_of(tb.tb[NFTA_LIMIT_UNIT]);
+	rate = attr_be64(tb.tb[NFTA_LIMIT_RATE]);
+	unit = attr_be64(tb.tb[NFTA_LIMIT_UNIT]);
 	burst = attr_be32(tb.tb[NFTA_LIMIT_BURST], 0);
 	per = per_unit(unit);
 	tb_fmt(b, "limit rate %s",
@@ -192,7 +183,7 @@ void text_quota(struct tx *t, const struct nlattr *data)
 	uint64_t bytes;
 
 	attrs_parse(data, &tb);
-	bytes = be64_of(tb.tb[NFTA_QUOTA_BYTES]);
+	bytes = attr_be64(tb.tb[NFTA_QUOTA_BYTES]);
 	unit = byte_unit(&bytes);
 	tb_fmt(&b, "quota %s%llu %s",
 	       attr_be32(tb.tb[NFTA_QUOTA_FLAGS], 0) & NFT_QUOTA_F_INV ? "over " : "",

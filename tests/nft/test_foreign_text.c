@@ -7,7 +7,10 @@
 #include <dirent.h>
 #include <string.h>
 #include <unistd.h>
+#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include "netlab.h"
 #include "nft/text.h"
@@ -23,6 +26,11 @@ static const struct {
 	{ " -m osf ", "rare" },
 	{ " -m cluster ", "rare" },
 };
+
+/* Of all tests. */
+static struct {
+	size_t rules, same, listed;
+} total;
 
 struct lines {
 	char **line;
@@ -125,19 +133,53 @@ static void want_iptables(struct lines *l, const char *program, const char *name
 	pclose(f);
 }
 
+/* With EINAT_CORPUS=DIR: what tests/fuzz/fuzz_text.c starts from, a file a rule. */
+static void put_corpus(const struct fw_rule *r, const char *text)
+{
+	static const int families[] = { NFPROTO_IPV4, NFPROTO_IPV6,   NFPROTO_INET,
+					NFPROTO_ARP,  NFPROTO_BRIDGE, NFPROTO_NETDEV };
+	const struct fw_table *t = r->chain->table;
+	const struct nlattr *attr;
+	const char *dir = getenv("EINAT_CORPUS"), *raw = r->raw;
+	size_t len = r->raw_len;
+	char path[512], first = 0;
+	unsigned hash = 5381;
+	FILE *f;
+
+	if (!dir)
+		return;
+	for (const char *p = text; *p; p++)
+		hash = hash * 33 + (unsigned char)*p;
+	snprintf(path, sizeof(path), "%s/%d-%08x", dir, t->legacy, hash);
+	while (first < 5 && families[(int)first] != t->family)
+		first++;
+	if (!t->legacy)
+		mnl_attr_for_each (attr, (const struct nlmsghdr *)r->raw, sizeof(struct nfgenmsg))
+			if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS) {
+				raw = mnl_attr_get_payload(attr);
+				len = mnl_attr_get_payload_len(attr);
+			}
+	if (t->legacy)
+		first = (char)(first + 132); /* divisible by 6, with the bit of iptables-legacy */
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fputc(first, f) == EOF, 0);
+	assert_int_equal(fwrite(raw, 1, len, f), len);
+	fclose(f);
+}
+
 static void got(struct lines *l, const struct fw_snapshot *s)
 {
 	for (size_t i = 0; i < s->n_chains; i++) {
 		const struct fw_chain *c = s->chains[i];
-		/* iptables-legacy ends a chain of the user's with a rule that it does not show */
-		size_t n = c->n_rules - (c->table->legacy && !c->hook && c->n_rules);
 
-		for (size_t j = 0; j < n; j++) {
+		for (size_t j = 0; j < c->n_rules; j++) {
 			char *text = rule_text(s, &c->rules[j], 1 << 20);
 			char *place = chain_place(s, c, &c->rules[j]);
 
 			assert_non_null(text);
 			assert_non_null(place);
+			put_corpus(&c->rules[j], text);
 			add(l, format(place, text));
 			free(text);
 			free(place);
@@ -196,6 +238,9 @@ static void check_all(size_t least)
 	bad = compare(&w, &g, &same, &listed);
 	print_message("# %zu of %zu rules as the tools print them, %zu listed differences\n", same,
 		      w.n, listed);
+	total.rules += w.n;
+	total.same += same;
+	total.listed += listed;
 	assert_in_range(same, least, SIZE_MAX);
 	lines_free(&w);
 	lines_free(&g);
@@ -330,6 +375,7 @@ int main(void)
 					     { "ip6tables-nft", "ip6tables.rules" },
 					     { "ip6tables-legacy", "ip6tables.rules" } };
 	struct suite s = { 0 };
+	int failed;
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	suite_add(&s, "every expression of nft", test_nft_list, NULL);
@@ -337,5 +383,8 @@ int main(void)
 		suite_add(&s, (char *)lists[i].program, test_iptables_list, (void *)&lists[i]);
 	suite_folder(&s, "tests/rulesets");
 	suite_folder(&s, "../shared/rulesets");
-	return _cmocka_run_group_tests("rule_text", s.test, s.n, NULL, NULL);
+	failed = _cmocka_run_group_tests("rule_text", s.test, s.n, NULL, NULL);
+	printf("# together: %zu of %zu rules as the tools print them, %zu listed differences\n",
+	       total.same, total.rules, total.listed);
+	return failed;
 }
