@@ -270,6 +270,9 @@ struct einat_sweep {
 	__u32 flags; /* SWEEP_ADD: SLOT_F_ */
 	struct einat_endpoint ep; /* SWEEP_ADD */
 	__u32 age; /* SWEEP_ADD: seconds since the last outbound packet */
+	__u16 ended; /* SWEEP_ADD: one more than the seconds since the last open session ended; 0:
+			none */
+	__u16 pad;
 };
 
 /*
@@ -396,7 +399,7 @@ _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 16, "abi");
 _Static_assert(sizeof(struct einat_ctl) == 64, "abi");
-_Static_assert(sizeof(struct einat_sweep) == 52, "abi");
+_Static_assert(sizeof(struct einat_sweep) == 56, "abi");
 _Static_assert(sizeof(struct einat_event) == 56, "abi");
 
 #endif

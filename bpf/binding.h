@@ -231,7 +231,7 @@ static __always_inline int binding_new(struct __sk_buff *skb, const struct pkt *
 	if (b->port == p->sport)
 		count(COUNT_PORT_KEPT);
 	seq = slot_publish(b->slot, p->saddr.d[0], p->saddr.d[1],
-			   SLOT_WORD(0, p->proto, p->sport, ext_get(c, e)->gen), p->now);
+			   SLOT_WORD(0, 0, p->proto, p->sport, ext_get(c, e)->gen), p->now);
 	b->seq = seq;
 	b->made = 1;
 	if (seq >= 0)

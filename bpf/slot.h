@@ -78,15 +78,16 @@ __noinline int slot_release(__u32 slot)
 }
 
 /* What slot_publish() is told of a binding beside its address. */
-#define SLOT_WORD(flags, proto, port, gen)                                                         \
-	((__u64)(flags) << 40 | (__u64)(proto) << 32 | (__u32)(port) << 16 | (gen))
+#define SLOT_WORD(closed, flags, proto, port, gen)                                                 \
+	((__u64)(closed) << 48 | (__u64)(flags) << 40 | (__u64)(proto) << 32 |                     \
+	 (__u32)(port) << 16 | (gen))
 
 /**
  * slot_publish() - a reserved slot becomes the binding of an internal endpoint, by its owner.
  * @hi, @lo: internal address, see union ip
- * @word:    SLOT_WORD: SLOT_F_, protocol, internal port (network byte order), generation
- * Returns the slot's seq; or -EEXIST (another CPU has just made a binding of the endpoint) or the
- * error of the map, and the slot is free again.
+ * @word:    SLOT_WORD: einat_slot.closed, SLOT_F_, protocol, internal port (network byte order),
+ * generation Returns the slot's seq; or -EEXIST (another CPU has just made a binding of the
+ * endpoint) or the error of the map, and the slot is free again.
  */
 __noinline int slot_publish(__u32 slot, __u64 hi, __u64 lo, __u64 word, __u32 last_out)
 {
@@ -102,7 +103,7 @@ __noinline int slot_publish(__u32 slot, __u64 hi, __u64 lo, __u64 word, __u32 la
 	r.s->last_out = last_out;
 	r.s->flags = word >> 40;
 	r.s->tcp_open = 0;
-	r.s->closed = 0;
+	r.s->closed = word >> 48;
 	err = bpf_map_update_elem(&by_internal, &key, &slot, BPF_NOEXIST);
 	if (err) {
 		slot_clear(&r);

@@ -35,6 +35,7 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 {
 	int i = ext_of_plane(p->active, w->first / EINAT_PORTS);
 	union ip addr = { .a = w->ep.addr };
+	__u16 closed = w->ended ? (__u16)(p->now + 1 - w->ended) ?: 1 : 0;
 	__u32 *n, gen;
 	int seq;
 
@@ -51,7 +52,7 @@ static __always_inline int sweep_add(const struct einat_sweep *w, const struct p
 	if (slot_take(w->first, p->active, END_ABSENT, p->now))
 		return -EEXIST;
 	seq = slot_publish(w->first, addr.d[0], addr.d[1],
-			   SLOT_WORD((__u8)w->flags, w->ep.proto, w->ep.port, gen),
+			   SLOT_WORD(closed, (__u8)w->flags, w->ep.proto, w->ep.port, gen),
 			   p->now - w->age);
 	if (seq < 0)
 		return seq;

@@ -387,7 +387,9 @@ static bool slot_binding(const struct dataplane *dp, const struct einat_cfg *cfg
 		.idle = idle,
 		.expires = s->flags & SLOT_F_STATIC ? 0 : limit - idle,
 		.tcp_open = s->tcp_open,
+		.ended = s->closed ? (uint16_t)(now - s->closed) + 1 : 0,
 		.flags = s->flags,
+		.seq = s->seq,
 	};
 	memcpy(&ret_b->internal, &s->addr, sizeof(ret_b->internal));
 	memcpy(&ret_b->external, &cfg->ext[ext].addr, sizeof(ret_b->external));
@@ -457,6 +459,21 @@ int dataplane_find(const struct dataplane *dp, unsigned proto, const struct net_
 		return -ENOENT;
 	*ret_b = b;
 	return 0;
+}
+
+int dataplane_at(const struct dataplane *dp, uint32_t slot, struct binding *ret_b)
+{
+	struct einat_cfg cfg;
+	int ret = dataplane_cfg(dp, &cfg);
+
+	for (unsigned p = 0; p < EINAT_PROTO_COUNT && !ret; p++) {
+		unsigned ext;
+
+		if (slot < dp->max_entries[DP_SLOTS] && slot_ext(&cfg, slot, p, &ext) &&
+		    slot_binding(dp, &cfg, ext, p, (uint16_t)(slot % EINAT_PORTS), ret_b))
+			return 0;
+	}
+	return ret ? ret : -ENOENT;
 }
 
 bool dataplane_live(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,

@@ -51,7 +51,8 @@ struct einat_ctl *dataplane_ctl(const struct dataplane *dp);
 uint64_t *dataplane_avail(const struct dataplane *dp, unsigned slice, unsigned proto);
 /** dataplane_used() - the words of one plane in "used"; NULL for EINAT_NO_PLANE. */
 const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane);
-/** dataplane_held() - as dataplane_used(), of "held"; NULL too where an earlier version made the maps. */
+/** dataplane_held() - as dataplane_used(), of "held"; NULL too where an earlier version made the
+ * maps. */
 const uint64_t *dataplane_held(const struct dataplane *dp, unsigned plane);
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg);
 /** dataplane_npt() - the internal prefixes that are translated, added to @list. */
@@ -69,7 +70,9 @@ struct binding {
 	uint32_t idle; /* seconds since the last outbound packet */
 	uint32_t expires; /* seconds left; 0 for a static binding */
 	unsigned tcp_open;
+	uint16_t ended; /* as einat_sweep.ended */
 	uint8_t flags; /* SLOT_F_ */
+	uint16_t seq; /* of the slot: sessions name it */
 };
 
 /* Live bindings in order of slot; a non-zero return of @fn ends the walk and is returned. */
@@ -78,6 +81,8 @@ int dataplane_foreach(const struct dataplane *dp, binding_fn fn, void *data);
 /** dataplane_find() - the live binding of an internal endpoint; -ENOENT if there is none. */
 int dataplane_find(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
 		   uint16_t port, struct binding *ret_b);
+/** dataplane_at() - the live binding in slot number @slot; -ENOENT if there is none. */
+int dataplane_at(const struct dataplane *dp, uint32_t slot, struct binding *ret_b);
 /** dataplane_live() - whether external @port of @ext has a live binding. */
 bool dataplane_live(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,
 		    uint16_t port);

@@ -239,37 +239,6 @@ void engine_close(struct engine *e)
 	free(e);
 }
 
-struct copy {
-	struct engine *e;
-	unsigned done, failed;
-};
-
-static int copy_binding(const struct binding *b, void *data)
-{
-	struct copy *c = data;
-	uint8_t flags = b->flags | (b->tcp_open ? SLOT_F_TCP_OPEN : 0);
-	int ret = engine_add_binding(c->e, b, flags);
-
-	if (!ret)
-		c->done++;
-	else if (ret != -EEXIST)
-		c->failed++;
-	return 0;
-}
-
-/* Larger or newer maps: bindings move over before the programs are switched, late ones after. */
-static void copy_bindings(struct engine *e)
-{
-	struct copy c = { .e = e };
-
-	if (!e->old_dp || e->reuse)
-		return;
-	dataplane_foreach(e->old_dp, copy_binding, &c);
-	if (c.failed)
-		log_warn("%s: %u bindings could not be taken over", e->ifname, c.failed);
-	log_debug("%s: %u bindings copied to new maps", e->ifname, c.done);
-}
-
 int engine_attach(struct engine *e, struct err *err)
 {
 	int out_fd = bpf_program__fd(e->skel->progs.einat_out);
@@ -278,7 +247,7 @@ int engine_attach(struct engine *e, struct err *err)
 	bool made = false;
 	int ret = 0;
 
-	copy_bindings(e);
+	engine_copy_bindings(e);
 	if (e->attached) /* again: one of the programs may still be in place */
 		ret = attach_find(e->ifindex, &e->old, err);
 	if (ret)
@@ -298,7 +267,8 @@ int engine_attach(struct engine *e, struct err *err)
 		pin_remove(e->pin);
 	if (made)
 		dataplane_ctl(e->dp)->flags |= CTL_F_MADE_CLSACT;
-	copy_bindings(e);
+	engine_copy_bindings(e);
+	engine_copy_sessions(e);
 	e->taken_over = e->old_dp != NULL;
 	dataplane_close(e->old_dp);
 	e->old_dp = NULL;

@@ -81,7 +81,9 @@ static int find_ext(const struct engine *e, const struct einat_addr *addr)
 int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
 {
 	unsigned p = (unsigned)__builtin_ctz(b->proto);
-	struct einat_sweep s = { .op = SWEEP_ADD, .count = 1, .flags = flags, .age = b->idle };
+	struct einat_sweep s = {
+		.op = SWEEP_ADD, .count = 1, .flags = flags, .age = b->idle, .ended = b->ended
+	};
 	struct einat_addr ext;
 	uint32_t gen;
 	int i, ret;

@@ -35,6 +35,13 @@ int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
 int engine_write_npt(struct engine *e, const struct plan *plan, struct err *err);
 /** engine_npt_same() - whether @dp translates the prefixes of @plan and no others. */
 bool engine_npt_same(const struct dataplane *dp, const struct plan *plan);
+/**
+ * engine_copy_bindings() - from e->old_dp, if its maps are not reused: before the programs are
+ * switched, and once more after it for what was made meanwhile.
+ */
+void engine_copy_bindings(struct engine *e);
+/** engine_copy_sessions() - those in RST grace: data must still show that the RST was forged. */
+void engine_copy_sessions(struct engine *e);
 int engine_run_sweep(struct engine *e, struct einat_sweep *sweep);
 
 #endif
