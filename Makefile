@@ -75,7 +75,13 @@ $(B)/tests/%: tests/%.c $(B)/libeinat.a $(SKEL) Makefile
 	$(say) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $< $(B)/libeinat.a $(LDLIBS) $(TEST_LDLIBS) -o $@
 
-tests: $(B)/einat $(TEST_BIN)
+# plays an older kernel
+$(B)/tests/lacks.so: tests/e2e/lacks.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fsanitize=%,$(CFLAGS)) -shared -fPIC $< -ldl -o $@
+
+tests: $(B)/einat $(TEST_BIN) $(B)/tests/lacks.so
 .PHONY: tests
 
 deps:  ## install what is missing (Debian packages, no service is started)

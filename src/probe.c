@@ -39,10 +39,19 @@ bool probe_coarse_clock(void)
 				       NULL) == 1;
 }
 
+bool probe_preempt_rt(void)
+{
+	struct utsname u;
+
+	/* "#1 SMP PREEMPT_RT ...": from UTS_VERSION of the kernel's scripts/mkcompile_h */
+	return !uname(&u) && strstr(u.version, "PREEMPT_RT");
+}
+
 static const struct {
 	enum bpf_func_id id;
 	const char *name, *since;
 } helpers[] = {
+	{ BPF_FUNC_ringbuf_reserve, "bpf_ringbuf_reserve", "5.8" },
 	{ BPF_FUNC_redirect, "bpf_redirect", "4.2" },
 	{ BPF_FUNC_l4_csum_replace, "bpf_l4_csum_replace", "4.1" },
 	{ BPF_FUNC_sk_lookup_udp, "bpf_sk_lookup_udp", "4.20" },
@@ -53,11 +62,14 @@ static const struct {
 
 static const struct {
 	enum bpf_map_type type;
-	const char *name;
+	const char *name, *since;
 } maps[] = {
-	{ BPF_MAP_TYPE_ARRAY, "array" },       { BPF_MAP_TYPE_PERCPU_ARRAY, "per-CPU array" },
-	{ BPF_MAP_TYPE_HASH, "hash" },	       { BPF_MAP_TYPE_LRU_HASH, "LRU hash" },
-	{ BPF_MAP_TYPE_LPM_TRIE, "LPM trie" },
+	{ BPF_MAP_TYPE_ARRAY, "array", "3.19" },
+	{ BPF_MAP_TYPE_PERCPU_ARRAY, "per-CPU array", "4.6" },
+	{ BPF_MAP_TYPE_HASH, "hash", "3.19" },
+	{ BPF_MAP_TYPE_LRU_HASH, "LRU hash", "4.10" },
+	{ BPF_MAP_TYPE_LPM_TRIE, "LPM trie", "4.11" },
+	{ BPF_MAP_TYPE_RINGBUF, "ring buffer", "5.8" },
 };
 
 int probe_explain(int errnum, struct err *err)
@@ -78,8 +90,10 @@ int probe_explain(int errnum, struct err *err)
 			       u.release);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
 		if (libbpf_probe_bpf_map_type(maps[i].type, NULL) == 0)
-			return err_set(err, EOPNOTSUPP, "kernel %s has no BPF %s maps", u.release,
-				       maps[i].name);
+			return err_set(err, EOPNOTSUPP,
+				       "kernel %s has no BPF %s maps, which einat needs "
+				       "(kernel %s or later has them)",
+				       u.release, maps[i].name, maps[i].since);
 	for (size_t i = 0; i < sizeof(helpers) / sizeof(*helpers); i++)
 		if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, helpers[i].id, NULL) == 0)
 			return err_set(err, EOPNOTSUPP,

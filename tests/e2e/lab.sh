@@ -213,6 +213,9 @@ wan_up()
 		"$LAB_DIR/tunrelay.py" "$(ns_path router)" wan "$(ns_path isp)" home >"$T/relay" 2>&1 &
 		LAB_RELAY=$!
 		wait_for 5 logged relay wired || die "tun relay: $(cat "$T/relay")"
+		# on a slow machine the relay may stop for a while: what it has not read yet is not lost
+		at router ip link set wan txqueuelen 20000
+		at isp ip link set home txqueuelen 20000
 		at router ip addr add "$addr/32" dev wan
 		at router ip link set wan up
 		wan_route
