@@ -229,12 +229,8 @@ __noinline int reclaim_blocks(__u32 base_plane, __u32 active, __u32 now)
 	return 0;
 }
 
-/**
- * port_reclaim() - no candidate is left: end the rest of a port, since one that rests is better
- * than none. Those that a sweep has noted come first; without a sweep (no daemon), what is found.
- * @own_start: see port_of_word(). Returns how many were freed.
- */
-__noinline int port_reclaim(__u32 base_plane, __u32 own_start, __u32 active, __u32 now)
+/* The same among those that a sweep has noted. @own_start: see port_of_word(). */
+__noinline int reclaim_held(__u32 base_plane, __u32 own_start, __u32 active, __u32 now)
 {
 	__u32 base = base_plane & 0xffff, plane = base_plane >> 16;
 	__u32 i;
@@ -248,7 +244,18 @@ __noinline int port_reclaim(__u32 base_plane, __u32 own_start, __u32 active, __u
 				END_ABSENT, now) == SLOT_FREED)
 			return 1;
 	}
-	return reclaim_blocks(base_plane, active, now);
+	return 0;
+}
+
+/*
+ * No candidate is left: end the rest of a port, since one that rests is better than none. Those
+ * that a sweep has noted come first; without a sweep (no daemon), what is found. Inline, since
+ * another function between would not fit on the stack, see tests/bpf/test_stack.c.
+ */
+static __always_inline bool port_reclaim(__u32 base_plane, __u32 own_start, __u32 active, __u32 now)
+{
+	return reclaim_held(base_plane, own_start, active, now) ||
+	       reclaim_blocks(base_plane, active, now);
 }
 
 /**
