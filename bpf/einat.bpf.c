@@ -3,6 +3,7 @@
 #include "bpf/maps.h"
 #include "bpf/clock.h"
 #include "bpf/verdict.h"
+#include "bpf/work.h"
 #include "bpf/parse.h"
 #include "bpf/classify.h"
 #include "bpf/binding.h"
@@ -15,9 +16,8 @@
 #include "bpf/sweep.h"
 
 /* TC egress: inside -> outside, and hairpin, which is turned around to ingress. */
-static __always_inline int packet_out(struct __sk_buff *skb)
+static __always_inline int packet_out(struct __sk_buff *skb, struct pkt *p)
 {
-	struct pkt *p = pkt_get(EINAT_OUT);
 	const struct einat_cfg *c;
 	struct bind b = {};
 	int reason;
@@ -75,9 +75,8 @@ static __always_inline int packet_out(struct __sk_buff *skb)
 }
 
 /* TC ingress: outside -> inside. Whatever no binding wants is passed on unchanged. */
-static __always_inline int packet_in(struct __sk_buff *skb)
+static __always_inline int packet_in(struct __sk_buff *skb, struct pkt *p)
 {
-	struct pkt *p = pkt_get(EINAT_IN);
 	const struct einat_cfg *c;
 	struct bind b = {};
 	int reason, e;
@@ -117,13 +116,21 @@ static __always_inline int packet_in(struct __sk_buff *skb)
 SEC("tc")
 int einat_out(struct __sk_buff *skb)
 {
-	return verdict(skb, EINAT_OUT, npt_turn(skb, packet_out(skb)));
+	__u32 work = work_begin(EINAT_OUT);
+	int reason = npt_turn(skb, work, packet_out(skb, work_pkt(work)));
+
+	work_end(work);
+	return verdict(skb, EINAT_OUT, reason);
 }
 
 SEC("tc")
 int einat_in(struct __sk_buff *skb)
 {
-	return verdict(skb, EINAT_IN, packet_in(skb));
+	__u32 work = work_begin(EINAT_IN);
+	int reason = packet_in(skb, work_pkt(work));
+
+	work_end(work);
+	return verdict(skb, EINAT_IN, reason);
 }
 
 SEC("tc")

@@ -29,6 +29,7 @@ const volatile __u8 l2_len = ETH_HLEN; /* length of the link-layer header: 14, o
 const volatile __u8 have_coarse_clock = 0; /* the kernel has bpf_ktime_get_coarse_ns (5.11) */
 const volatile __u8 ipv6 = 0; /* NAT66 too; if 0 its code is dead and never verified */
 const volatile __u8 nptv6 = 0; /* prefix translation, likewise */
+const volatile __u8 preemptible = 0; /* another packet may interrupt: see work.h */
 const volatile __u32 n_planes = 1; /* planes in "slots" and "used" */
 
 struct lock {
@@ -254,13 +255,14 @@ static __always_inline struct einat_slot *slot_get(__u32 slot)
 	return bpf_map_lookup_elem(&slots, &slot);
 }
 
+/* In one instruction: before 6.11 a packet may interrupt einat_sweep on its CPU. */
 static __always_inline void count(enum einat_count what)
 {
 	__u32 key = what;
 	__u64 *n = bpf_map_lookup_elem(&counts, &key);
 
 	if (n)
-		(*n)++;
+		__sync_fetch_and_add(n, 1);
 }
 
 #endif

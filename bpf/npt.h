@@ -226,9 +226,9 @@ static __always_inline int npt_step(struct __sk_buff *skb, struct pkt *p, const 
 
 /**
  * npt_turn() - at egress, the last step: what a binding has translated may be addressed to an
- * external prefix, and is turned around as well. Returns the reason.
+ * external prefix, and is turned around as well. @work: of work_begin(). Returns the reason.
  */
-static __always_inline int npt_turn(struct __sk_buff *skb, int reason)
+static __always_inline int npt_turn(struct __sk_buff *skb, __u32 work, int reason)
 {
 	const struct einat_npt *to;
 	struct pkt *p;
@@ -237,7 +237,7 @@ static __always_inline int npt_turn(struct __sk_buff *skb, int reason)
 	    (reason != REASON_TRANSLATED && reason != REASON_ICMP_ERROR &&
 	     reason != REASON_FRAGMENT))
 		return reason;
-	p = pkt_get(EINAT_OUT);
+	p = work_pkt(work);
 	to = p && is6(p) ? npt_find(&npt_in, &p->daddr) : NULL;
 	return to && !(to->flags & NPT_F_KEEP) ? npt_hairpin(skb) : reason;
 }

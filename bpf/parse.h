@@ -98,25 +98,6 @@ static __always_inline int parse(struct __sk_buff *skb, struct pkt *p, enum eina
 	return parse_l4(skb, p, dir);
 }
 
-/*
- * Where a program keeps the packet that it works on: not on the stack, which is small, and where
- * the verifier would walk all that follows once for every kind of packet that it knows of. The
- * kernel runs one packet of a direction at a time on a CPU.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, EINAT_DIR_COUNT + 1);
-	__type(key, __u32);
-	__type(value, struct pkt);
-} work SEC(".maps");
-
-#define WORK_SWEEP EINAT_DIR_COUNT
-
-static __always_inline struct pkt *pkt_get(__u32 which)
-{
-	return bpf_map_lookup_elem(&work, &which);
-}
-
 /* Begin: the clock and the configuration in force, both read once for a packet. */
 static __always_inline const struct einat_cfg *pkt_init(struct pkt *p)
 {

@@ -67,7 +67,8 @@ static __always_inline int sweep(struct __sk_buff *skb)
 	struct einat_sweep w;
 	struct einat_ctl *ct;
 	const struct einat_cfg *c;
-	struct pkt *p = pkt_get(WORK_SWEEP);
+	__u32 sweeper = WORK_SWEEP;
+	struct pkt *p = bpf_map_lookup_elem(&work, &sweeper);
 	__u32 zero = 0;
 
 	c = pkt_init(p);

@@ -20,7 +20,10 @@ static __always_inline int verdict(struct __sk_buff *skb, enum einat_dir dir, in
 	__u32 key = dir * EINAT_REASON_COUNT + reason;
 	struct einat_stat *st = bpf_map_lookup_elem(&stats, &key);
 
-	if (st) {
+	if (st && preemptible) {
+		__sync_fetch_and_add(&st->packets, 1);
+		__sync_fetch_and_add(&st->bytes, skb->len);
+	} else if (st) {
 		st->packets++;
 		st->bytes += skb->len;
 	}

@@ -135,6 +135,7 @@ static int load(struct engine *e, const struct link_info *link, const struct pla
 		return ret;
 	e->skel->rodata->l2_len = link->ether ? 14 : 0;
 	e->skel->rodata->have_coarse_clock = probe_coarse_clock();
+	e->skel->rodata->preemptible = probe_preempt_rt();
 	e->skel->rodata->n_planes = e->n_planes;
 	e->skel->rodata->ipv6 = plan->ipv6;
 	e->skel->rodata->nptv6 = plan->npt.on;

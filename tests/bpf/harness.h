@@ -25,6 +25,7 @@
 #include <linux/bpf.h>
 
 #include "bpf/abi.h"
+#include "src/probe.h"
 #include "tests/bpf/packet.h"
 #include "bpf/einat.skel.h"
 
@@ -103,6 +104,7 @@ static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions
 	lab->sk->rodata->have_coarse_clock =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
 					NULL) == 1;
+	lab->sk->rodata->preemptible = probe_preempt_rt();
 	bpf_map__set_max_entries(lab->sk->maps.slots, LAB_PLANES * EINAT_PORTS);
 	bpf_map__set_max_entries(lab->sk->maps.used, LAB_PLANES * EINAT_PORT_WORDS);
 	bpf_map__set_max_entries(lab->sk->maps.held, LAB_PLANES * EINAT_PORT_WORDS);

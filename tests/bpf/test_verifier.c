@@ -11,7 +11,7 @@
 
 struct mode {
 	const char *name;
-	bool ipv6, nptv6;
+	bool ipv6, nptv6, preemptible;
 };
 
 static void test_walked(void **state)
@@ -27,6 +27,7 @@ static void test_walked(void **state)
 	sk->rodata->n_planes = LAB_PLANES;
 	sk->rodata->ipv6 = mode->ipv6;
 	sk->rodata->nptv6 = mode->nptv6;
+	sk->rodata->preemptible = mode->preemptible;
 	bpf_object__for_each_program (prog, sk->obj) {
 		assert_true(n < 8);
 		assert_int_equal(bpf_program__set_log_level(prog, LOG_STATS), 0);
@@ -53,7 +54,8 @@ int main(void)
 	static struct mode modes[] = { { "IPv4", false, false },
 				       { "NPTv6", false, true },
 				       { "NAT66", true, false },
-				       { "NAT66 and NPTv6", true, true } };
+				       { "NAT66 and NPTv6", true, true },
+				       { "all on PREEMPT_RT", true, true, true } };
 	struct CMUnitTest tests[COUNT_OF(modes)];
 
 	for (size_t i = 0; i < COUNT_OF(modes); i++)
