@@ -129,6 +129,10 @@ static int capture_nft(struct capture *c, struct err *err)
 		ret = err_set(err, EAGAIN,
 			      "cannot read the nftables rules: they changed at every attempt (%d)",
 			      TRIES);
+	else if (ret == -EINVAL || ret == -EOPNOTSUPP) /* nfnetlink knows no such subsystem */
+		ret = err_set(err, EOPNOTSUPP,
+			      "cannot read the nftables rules: the kernel lacks nf_tables "
+			      "(CONFIG_NF_TABLES, module nf_tables)");
 	else if (ret)
 		err_set(err, -ret, "cannot read the nftables rules: %s",
 			ret == -ENOMEM ? "out of memory" : rtnl_reason(nl));

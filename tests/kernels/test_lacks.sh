@@ -4,6 +4,7 @@
 # a guest, whose modules may be taken away.
 set -u
 . "$(dirname "$0")/../e2e/lab.sh"
+. "$LAB_DIR/lacks.sh"
 lab_up
 
 restore()
@@ -27,23 +28,6 @@ without()
 	for m in "$@"; do
 		[ ! -e "/sys/module/$m" ] || die "module $m stays: $(cat "$T/modprobe")"
 	done
-}
-
-# refuses NAME PATTERN ARGUMENTS...: einat ends with one line of error that has PATTERN
-refuses()
-{
-	local name=$1 pattern=$2 status errors
-	shift 2
-	snapshot before
-	at router timeout $((20 * SLOW)) "$EINAT" run -i wan --proto udp "$@" >"$T/out" 2>&1
-	status=$?
-	check_num "$name: exit status ($status)" "$status" -gt 0
-	check_not "$name: it did not hang" test "$status" = 124
-	errors=$(grep -v '^einat: warn' "$T/out")
-	check_match "$name: named" "$errors" "$pattern"
-	check_eq "$name: in one line" "$(wc -l <<<"$errors")" 1
-	snapshot after
-	check "$name: nothing is changed" same before after
 }
 
 without sch_ingress cls_bpf
