@@ -211,17 +211,24 @@ static void fill_ext(const struct engine *e, struct einat_cfg *cfg)
 }
 
 /* Routing has chosen a source address: new bindings of its family use no other one. */
-static void reserve_others(struct einat_cfg *cfg, const struct link_info *link)
+static void reserve_others(struct einat_cfg *cfg, const struct net_addr *chosen)
 {
-	struct einat_addr chosen;
+	uint32_t others = 0;
+	bool there = false;
 
-	if (!link->has_prefsrc)
-		return;
-	memcpy(&chosen, &link->prefsrc, sizeof(chosen));
-	for (unsigned i = 0; i < cfg->n_ext; i++)
-		if (cfg->ext[i].gen && !memcmp(cfg->ext[i].addr.w, chosen.w, 12) &&
-		    memcmp(&cfg->ext[i].addr, &chosen, sizeof(chosen)))
-			cfg->flags |= 1u << (CFG_NOT_NEW_SHIFT + i);
+	for (unsigned i = 0; i < cfg->n_ext; i++) {
+		struct net_addr a;
+
+		memcpy(&a, &cfg->ext[i].addr, sizeof(a));
+		if (!cfg->ext[i].gen || net_addr_is4(&a) != net_addr_is4(chosen))
+			continue;
+		if (net_addr_eq(&a, chosen))
+			there = true;
+		else
+			others |= 1u << (CFG_NOT_NEW_SHIFT + i);
+	}
+	if (there)
+		cfg->flags |= others;
 }
 
 static int write_cfg(struct engine *e, const struct plan *plan, const struct link_info *link,
@@ -232,7 +239,10 @@ static int write_cfg(struct engine *e, const struct plan *plan, const struct lin
 	uint32_t idle = !(ctl->active & 1);
 
 	fill_ext(e, &cfg);
-	reserve_others(&cfg, link);
+	if (link->has_prefsrc)
+		reserve_others(&cfg, &link->prefsrc);
+	if (link->has_prefsrc6)
+		reserve_others(&cfg, &link->prefsrc6);
 	if (bpf_map_update_elem(dataplane_fd(e->dp, DP_CFG), &idle, &cfg, BPF_ANY))
 		return err_sys(err, errno, "cannot write the data plane's configuration");
 	__atomic_store_n(&ctl->active, idle, __ATOMIC_RELEASE);

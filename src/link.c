@@ -103,6 +103,7 @@ static int read_addrs(struct rtnl *r, struct link_info *info)
 
 struct default_dump {
 	int ifindex;
+	uint8_t family;
 	bool found, has_src;
 	uint32_t metric;
 	struct net_addr src;
@@ -116,11 +117,11 @@ static int on_default(const struct nlmsghdr *nlh, void *arg)
 	uint32_t table, metric;
 
 	if (!nlh) {
-		*d = (struct default_dump){ .ifindex = d->ifindex };
+		*d = (struct default_dump){ .ifindex = d->ifindex, .family = d->family };
 		return 0;
 	}
 	rtm = mnl_nlmsg_get_payload(nlh);
-	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != AF_INET || rtm->rtm_dst_len ||
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != d->family || rtm->rtm_dst_len ||
 	    rtm->rtm_type != RTN_UNICAST || (rtm->rtm_flags & RTM_F_CLONED))
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_TABLE);
@@ -132,30 +133,39 @@ static int on_default(const struct nlmsghdr *nlh, void *arg)
 	d->found = true;
 	d->metric = metric;
 	d->has_src = tb[RTA_PREFSRC];
-	if (d->has_src)
+	if (!d->has_src)
+		return 0;
+	if (d->family == AF_INET)
 		d->src = net_addr_from4(mnl_attr_get_u32(tb[RTA_PREFSRC]));
+	else if (mnl_attr_get_payload_len(tb[RTA_PREFSRC]) == sizeof(d->src))
+		memcpy(&d->src, mnl_attr_get_payload(tb[RTA_PREFSRC]), sizeof(d->src));
 	return 0;
 }
 
-static int read_prefsrc(struct rtnl *r, struct link_info *info)
+/* What the best default route of @family names, if it is one of the @n addresses @addr. */
+static int read_prefsrc(struct rtnl *r, int ifindex, uint8_t family, const struct net_addr *addr,
+			size_t n, struct net_addr *ret_src, bool *ret_has)
 {
 	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct default_dump d = { .ifindex = info->ifindex };
+	struct default_dump d = { .ifindex = ifindex, .family = family };
 	struct rtmsg *rtm;
 	int ret;
 
+	if (n < 2) /* there is no choice */
+		return 0;
+
 	nlh->nlmsg_type = RTM_GETROUTE;
 	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-	rtm->rtm_family = AF_INET;
+	rtm->rtm_family = family;
 	rtm->rtm_type = RTN_UNICAST;
 	rtm->rtm_table = RT_TABLE_MAIN;
 	mnl_attr_put_u32(nlh, RTA_TABLE, RT_TABLE_MAIN);
 	ret = rtnl_dump(r, nlh, on_default, &d);
-	for (size_t i = 0; !ret && d.has_src && i < info->n_addr; i++)
-		info->has_prefsrc |= net_addr_eq(&info->addr[i], &d.src);
-	if (info->has_prefsrc)
-		info->prefsrc = d.src;
+	for (size_t i = 0; !ret && d.has_src && i < n; i++)
+		*ret_has |= net_addr_eq(&addr[i], &d.src);
+	if (*ret_has)
+		*ret_src = d.src;
 	return ret;
 }
 
@@ -306,10 +316,14 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 		ret = 0;
 	else if (!ret)
 		ret = read_addrs(r, &info);
-	if (!ret && info.n_addr > 1) /* else there is no choice */
-		ret = read_prefsrc(r, &info);
 	if (!ret && info.ifindex)
 		ret = read_addrs6(r, &info);
+	if (!ret)
+		ret = read_prefsrc(r, info.ifindex, AF_INET, info.addr, info.n_addr, &info.prefsrc,
+				   &info.has_prefsrc);
+	if (!ret)
+		ret = read_prefsrc(r, info.ifindex, AF_INET6, info.six.ext, info.six.n_ext,
+				   &info.prefsrc6, &info.has_prefsrc6);
 	if (ret == -ENODEV) /* gone since its link was read: the caller sees it absent next time */
 		ret = 0;
 	if (ret)
@@ -334,6 +348,9 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 	    a->ether != b->ether || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
 	    a->n_addr != b->n_addr || a->n_own != b->n_own || a->has_prefsrc != b->has_prefsrc ||
 	    (a->has_prefsrc && !net_addr_eq(&a->prefsrc, &b->prefsrc)))
+		return false;
+	if (a->ipv6 && (a->has_prefsrc6 != b->has_prefsrc6 ||
+			(a->has_prefsrc6 && !net_addr_eq(&a->prefsrc6, &b->prefsrc6))))
 		return false;
 	if (a->nptv6 != b->nptv6 || (a->nptv6 && !addr6_eq(&a->six, &b->six)))
 		return false;

@@ -41,8 +41,9 @@ struct link_info {
 	bool nptv6; /* prefixes are translated: six[] counts */
 	struct link_addr6 six; /* read always */
 	/* "src" of the best default route over it in table main: for all that is new */
-	struct net_addr prefsrc;
+	struct net_addr prefsrc, prefsrc6;
 	bool has_prefsrc; /* and it is one of addr[] */
+	bool has_prefsrc6; /* and it is one of six.ext[] */
 };
 
 /** link_read() - the state of @name now; 0 also when it is absent (ifindex 0). */

@@ -13,6 +13,7 @@ enum { SOCK_STATE_CLOSE = 7, SOCK_STATE_LISTEN = 10 };
 struct sock_scan {
 	const struct net_addr *ext;
 	size_t n_ext;
+	bool has4, has6; /* some of @ext is of that family */
 	struct port_bits bits[PROTO_COUNT];
 };
 

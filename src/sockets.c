@@ -24,8 +24,10 @@ void sock_note(struct sock_scan *scan, unsigned proto, const struct net_addr *ad
 {
 	static const struct net_addr any6;
 	struct net_addr any4 = net_addr_from4(htonl(INADDR_ANY));
-	bool ours = net_addr_eq(addr, &any4) || (net_addr_eq(addr, &any6) && !v6only);
+	bool ours =
+		scan->has4 && (net_addr_eq(addr, &any4) || (net_addr_eq(addr, &any6) && !v6only));
 
+	ours |= scan->has6 && net_addr_eq(addr, &any6);
 	for (size_t i = 0; i < scan->n_ext && !ours; i++)
 		ours = net_addr_eq(addr, &scan->ext[i]);
 	if (ours && port)
@@ -39,6 +41,8 @@ struct sock_scan *sock_scan_new(const struct net_addr *ext, size_t n_ext)
 	if (scan) {
 		scan->ext = ext;
 		scan->n_ext = n_ext;
+		for (size_t i = 0; i < n_ext; i++)
+			*(net_addr_is4(&ext[i]) ? &scan->has4 : &scan->has6) = true;
 	}
 	return scan;
 }

@@ -11,8 +11,9 @@
  * sockets_read() - ports on which a local socket would take a packet to one of @ext, in the
  * caller's network namespace.
  *
- * Sockets bound to another local address (127.0.0.1, a LAN address) do not count; IPv6 wildcard
- * sockets count unless IPV6_V6ONLY, v4-mapped ones by their IPv4 address. A UDP socket that got its
+ * Sockets bound to another local address (127.0.0.1, a LAN address) do not count, wildcard sockets
+ * if @ext has an address of a family that they serve: an IPv6 one serves both unless IPV6_V6ONLY.
+ * v4-mapped ones count by their IPv4 address. A UDP socket that got its
  * port by sending counts; a connected one owns only its 4-tuple and does not. Sockets bound to a
  * device count whichever it is. @ret_ports is indexed by protocol number 0 UDP, 1 TCP;
  * 2 becomes empty, since identifiers of local pings show in conntrack only. What it held is

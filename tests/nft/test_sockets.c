@@ -22,6 +22,7 @@
 #define EXT    "198.51.100.1"
 #define LAN    "192.168.1.1"
 #define REMOTE "198.51.100.77" /* on-link, nobody there */
+#define EXT6   "2001:db8::1"
 
 enum {
 	V6ONLY = 1 << 0,
@@ -193,12 +194,52 @@ static void test_many(void **state)
 		port_set_free(&got[i]);
 }
 
+/* Which family has an external address decides which wildcard sockets count. */
+static void test_families(void **state)
+{
+	static const struct sock_case four = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
+				      six = { .type = SOCK_DGRAM, .addr = "::" },
+				      only = { .type = SOCK_DGRAM, .addr = "::", .flags = V6ONLY },
+				      own = { .type = SOCK_DGRAM, .addr = EXT6, .flags = V6ONLY };
+	static const struct {
+		const struct sock_case *sock;
+		bool by4, by6, by_both;
+	} want[] = {
+		{ &four, true, false, true },
+		{ &six, true, true, true },
+		{ &only, false, true, true },
+		{ &own, false, true, true },
+	};
+	struct port_set got[PROTO_COUNT] = { 0 };
+	struct net_addr ext[2];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(system("ip addr add " EXT6 "/64 dev wan nodad"), 0);
+	assert_int_equal(net_addr_parse(EXT, &ext[0]), 0);
+	assert_int_equal(net_addr_parse(EXT6, &ext[1]), 0);
+	for (size_t i = 0; i < LEN(want); i++) {
+		uint16_t port;
+		int fd = make_socket(want[i].sock, &port);
+
+		assert_int_equal(sockets_read(&ext[0], 1, got, &err), 0);
+		assert_int_equal(port_set_contains(&got[0], port), want[i].by4);
+		assert_int_equal(sockets_read(&ext[1], 1, got, &err), 0);
+		assert_int_equal(port_set_contains(&got[0], port), want[i].by6);
+		assert_int_equal(sockets_read(ext, 2, got, &err), 0);
+		assert_int_equal(port_set_contains(&got[0], port), want[i].by_both);
+		close(fd);
+	}
+	port_set_free(&got[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_diag),
 		cmocka_unit_test(test_proc),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_families),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

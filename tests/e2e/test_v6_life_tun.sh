@@ -1,0 +1,1 @@
+test_v6_life.sh
