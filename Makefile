@@ -148,6 +148,25 @@ fuzz-text:  ## feed any bytes to the printer of rules (FUZZ_SECONDS, FUZZ_SEED; 
 		-len_control=0 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/text
 .PHONY: fuzz-text
 
+# What parses captures, instrumented whole.
+PARSE_SRC := $(wildcard lib/*.c nft/*.c check/*.c)
+
+$(B)/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c tests/fuzz/parse.h tests/check/snapshot_text.h \
+		$(PARSE_SRC) $(wildcard lib/*.h nft/*.h check/*.h) Makefile
+	@mkdir -p $(@D)/seeds $(@D)/corpus-parse
+	$(say) CC $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all $< $(PARSE_SRC) $(LDLIBS) -o $@
+
+fuzz-parse:  ## feed damaged captures to their parsers (FUZZ_SECONDS, FUZZ_SEED; root)
+	$(Q)scripts/install-deps --fuzz
+	$(Q)$(MAKE) --no-print-directory $(B)/fuzz/fuzz_parse $(B)/tests/check/test_parse
+	$(Q)EINAT_RUNS=0 EINAT_SEEDS=$(B)/fuzz/seeds $(B)/tests/check/test_parse
+	$(Q)$(B)/fuzz/fuzz_parse -max_total_time=$(FUZZ_SECONDS) -seed=$(FUZZ_SEED) -max_len=65536 \
+		-len_control=0 -timeout=10 -print_final_stats=1 -artifact_prefix=$(B)/fuzz/ \
+		$(B)/fuzz/corpus-parse $(B)/fuzz/seeds
+.PHONY: fuzz-parse
+
 clean:  ## remove all that was built
 	rm -rf $(B)
 
