@@ -20,18 +20,27 @@
 
 /* ---- capture ---------------------------------------------------------------------------- */
 
-static int keep_route(struct capture_record *r, const struct nlmsghdr *nlh, void *arg)
+/* Without IPv6 the kernel answers a request for it with all families: @arg is the one wanted, 0
+ * for all. All messages have their family first. */
+static int keep(struct capture_record *r, const struct nlmsghdr *nlh, void *arg)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	uint8_t want = *(const uint8_t *)arg;
 
-	(void)arg;
-	return rtm->rtm_flags & RTM_F_CLONED ? 0 : capture_put_msg(r, nlh);
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) && nlh->nlmsg_type == RTM_NEWROUTE)
+		return 0;
+	if (want && rtm->rtm_family != want)
+		return 0;
+	if (nlh->nlmsg_type == RTM_NEWROUTE && (rtm->rtm_flags & RTM_F_CLONED))
+		return 0;
+	return capture_put_msg(r, nlh);
 }
 
 /* A dump whose request is @hdr zero bytes after the family: all have it first. */
 static int dump(struct capture *c, const char *kind, uint8_t family, uint16_t type, size_t hdr,
-		const struct capture_nl *how, struct err *err)
+		size_t max, struct err *err)
 {
+	const struct capture_nl how = { .max = max, .keep = keep, .arg = &family };
 	const char *name = family == AF_INET ? "ipv4" : family == AF_INET6 ? "ipv6" : "";
 	char buf[128];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -44,14 +53,14 @@ static int dump(struct capture *c, const char *kind, uint8_t family, uint16_t ty
 	nlh->nlmsg_type = type;
 	*(uint8_t *)mnl_nlmsg_put_extra_header(nlh, hdr) = family;
 	r = capture_add(c, kind, name);
-	ret = r ? capture_dump(r, nl, nlh, how) : -ENOMEM;
+	ret = r ? capture_dump(r, nl, nlh, &how) : -ENOMEM;
 	if (ret == -EAFNOSUPPORT || ret == -EOPNOTSUPP) { /* a kernel without IPv6 */
 		ret = 0;
 	} else if (ret < 0) {
 		err_set(err, -ret, "cannot read the %s records of %s: %s", kind,
 			*name ? name : "IP", r ? rtnl_reason(nl) : "out of memory");
 	} else if (ret) {
-		ret = host_gap_add(c, kind, 0, "only %zu of %s are read: there are more", how->max,
+		ret = host_gap_add(c, kind, 0, "only %zu of %s are read: there are more", max,
 				   name);
 		if (ret)
 			err_sys(err, ENOMEM, "cannot read the %s records", kind);
@@ -62,19 +71,17 @@ static int dump(struct capture *c, const char *kind, uint8_t family, uint16_t ty
 
 int host_capture_net(struct capture *c, struct err *err)
 {
-	static const struct capture_nl routes = { .max = ROUTES_MAX, .keep = keep_route };
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int ret = capture_links(c, err);
 
 	if (!ret)
-		ret = dump(c, REC_ADDR, AF_UNSPEC, RTM_GETADDR, sizeof(struct ifaddrmsg), NULL,
-			   err);
+		ret = dump(c, REC_ADDR, AF_UNSPEC, RTM_GETADDR, sizeof(struct ifaddrmsg), 0, err);
 	for (unsigned i = 0; i < 2 && !ret; i++) {
-		ret = dump(c, REC_RULE, families[i], RTM_GETRULE, sizeof(struct fib_rule_hdr), NULL,
+		ret = dump(c, REC_RULE, families[i], RTM_GETRULE, sizeof(struct fib_rule_hdr), 0,
 			   err);
 		if (!ret)
 			ret = dump(c, REC_ROUTE, families[i], RTM_GETROUTE, sizeof(struct rtmsg),
-				   &routes, err);
+				   ROUTES_MAX, err);
 	}
 	return ret;
 }

@@ -37,6 +37,7 @@ _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
 static int capture_table(struct capture *c, int fd, const struct source *s, const char *name)
 {
 	struct ipt_getinfo info = { 0 };
+	uint8_t head[FW_LEGACY_HEAD] = { 0 };
 	struct ipt_get_entries *entries;
 	struct capture_record *r;
 	socklen_t len = sizeof(info);
@@ -57,8 +58,9 @@ static int capture_table(struct capture *c, int fd, const struct source *s, cons
 	entries->size = info.size;
 	ret = getsockopt(fd, s->level, s->get_entries, entries, &len) ? -errno : 0;
 	r = ret ? NULL : capture_add(c, s->kind, name);
+	memcpy(head, &info, sizeof(info));
 	if (r)
-		ret = capture_put(r, &info, sizeof(info));
+		ret = capture_put(r, head, sizeof(head));
 	if (r && !ret)
 		ret = capture_put(r, entries->entrytable, info.size);
 	free(entries);

@@ -16,10 +16,11 @@
 #define FW_REC_FLOWTABLES "flowtables"
 #define FW_REC_RULES	  "rules"
 
-/* Tables of iptables-legacy, by name: struct ipt_getinfo, then the entries. ip6tables' structure
- * is the same. */
+/* Tables of iptables-legacy, by name: struct ipt_getinfo (ip6tables' is the same) in
+ * FW_LEGACY_HEAD bytes, then the entries, which so keep their alignment. */
 #define FW_REC_LEGACY4 "iptables-legacy"
 #define FW_REC_LEGACY6 "ip6tables-legacy"
+#define FW_LEGACY_HEAD ((sizeof(struct ipt_getinfo) + 15) & ~(size_t)15)
 
 /** legacy_capture() - records of the tables of @family (NFPROTO_IPV4, NFPROTO_IPV6). */
 int legacy_capture(struct capture *c, int family, struct err *err);

@@ -327,10 +327,10 @@ static int read_legacy(struct fw_snapshot *s, const struct capture *c, int famil
 
 	while (!ret && (r = capture_next(c, kind, r))) {
 		ret = -EBADMSG;
-		if (r->len >= sizeof(info)) {
+		if (r->len >= FW_LEGACY_HEAD) {
 			memcpy(&info, r->data, sizeof(info));
-			ret = legacy_parse(s, family, &info, r->data + sizeof(info),
-					   r->len - sizeof(info));
+			ret = legacy_parse(s, family, &info, r->data + FW_LEGACY_HEAD,
+					   r->len - FW_LEGACY_HEAD);
 		}
 		if (ret)
 			err_set(err, -ret, "the record of the %s table %s %s", kind, r->name,

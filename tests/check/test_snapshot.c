@@ -195,6 +195,7 @@ static void test_legacy6(void **state)
 	assert_int_equal(c->n_rules, 3);
 	r = &c->rules[0];
 	assert_string_equal(r->comment, "six");
+	assert_int_equal((uintptr_t)r->raw % 8, 0);
 	assert_int_equal(((const struct ip6t_entry *)r->raw)->next_offset, r->raw_len);
 	m = &op_on(r, FW_F_SADDR6)->match;
 	assert_memory_equal(m->mask, mask, 16);
@@ -232,8 +233,10 @@ static void test_file(void **state)
 		struct fw_snapshot *s;
 		char *before, *after;
 
-		if (*d == '.')
+		if (*d == '.') {
+			free(dirs[i]);
 			continue;
+		}
 		lab_open();
 		sh("mount -t tmpfs none /run");
 		sh("cd tests/rulesets/%s && for f in ruleset.nft ruleset-native.nft; do "
