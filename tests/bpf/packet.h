@@ -99,7 +99,7 @@ static inline void put_addr(uint8_t *p, uint32_t a)
 	put16(p + 2, a);
 }
 
-static bool as_ip6;
+static __thread bool as_ip6;
 
 /* The counterpart of an IPv4 address: ULA for private ones; those of one prefix stay in one. */
 static inline void role6(uint32_t a, uint8_t *p)
