@@ -120,7 +120,7 @@ asan:  ## the tests that need no root, under ASan and UBSan
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 0
 
-$(B)/fuzz/fuzz_packet: tests/fuzz/fuzz_packet.c tests/fuzz/fuzz.h $(SKEL) Makefile
+$(B)/fuzz/fuzz_packet: tests/fuzz/fuzz_packet.c $(wildcard tests/fuzz/*.h tests/bpf/*.h) $(SKEL) Makefile
 	@mkdir -p $(@D)/corpus
 	$(say) CC $@
 	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $< -lbpf -lelf -lz -lcmocka -o $@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libFuzzer's entry points: `make fuzz`. The checks are in fuzz.h; a failed one ends the process.
+/* libFuzzer's entry points: `make fuzz`. The checks are in check.h; a failed one ends the process.
  */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/make.h"
 
 /* The data plane is not instrumented: what became of a packet is the feedback. */
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t fuzz_codes[FUZZ_CODES];
@@ -15,8 +15,8 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 
 static void at_end(void)
 {
-	fprintf(stderr, "%lu runs: %lu translated, %lu dropped\n", the_fuzz.runs,
-		the_fuzz.translated, the_fuzz.dropped);
+	fprintf(stderr, "%lu runs: %lu translated (%lu of IPv6), %lu dropped\n", the_fuzz.runs,
+		the_fuzz.translated, the_fuzz.translated6, the_fuzz.dropped);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
