@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/lab6.sh"
 SEED=${EINAT_SEED:-$(date +%s)}
-PACKETS=${EINAT_FUZZ_PACKETS:-2000}
+PACKETS=${EINAT_FUZZ_PACKETS:-$((2000 / SLOW / SLOW))}
 echo "# EINAT_SEED=$SEED EINAT_FUZZ_PACKETS=$PACKETS"
 lab_up
 lab6_up
