@@ -171,7 +171,6 @@ struct treg {
 	bool binop; /* @text is an operation */
 	bool masked; /* @mask and @xor are still to be applied to @text */
 	const char *text; /* NULL for SRC_PAYLOAD: its name depends on what is known by then */
-	const struct fw_set *map; /* SRC_MAP */
 	uint8_t mask[VAL_LEN], xor[VAL_LEN];
 	uint8_t data[VAL_LEN]; /* TR_CONST */
 };
@@ -195,7 +194,6 @@ struct tx {
 	struct dep {
 		size_t item; /* number + 1 */
 		bool payload; /* "ip protocol", not "meta l4proto" */
-		uint32_t value;
 	} dep[DEP_COUNT];
 	struct item *items;
 	size_t n_items;
@@ -276,8 +274,6 @@ tx_fn text_immediate, text_counter, text_limit, text_quota, text_connlimit, text
 	text_queue, text_notrack, text_objref, text_dup, text_fwd, text_flow, text_synproxy,
 	text_last, text_compat_match, text_compat_target;
 tx_fn text_nat, text_masq, text_redir, text_tproxy;
-/** limit_text() - "limit rate 10/second". */
-void limit_text(struct tbuf *b, const struct nlattr *data);
 /** text_expr() - one NFTA_LIST_ELEM, by its name. */
 void text_expr(struct tx *t, const struct nlattr *expr);
 
@@ -306,7 +302,6 @@ struct xt_view {
 	const uint8_t *info;
 	size_t len;
 	bool v6;
-	unsigned proto; /* of the rule, 0: none */
 };
 
 /** xt_match_text() - " -m name --options"; what is unknown: " -m name [N bytes]". */

@@ -39,26 +39,26 @@ static void emit_prefix(struct tx *t, const char *name, enum dtype type, uint32_
 	TX_EMIT(t, &b);
 }
 
-static void depend(struct tx *t, enum dep_slot slot, bool payload, uint32_t value)
+static void depend(struct tx *t, enum dep_slot slot, bool payload)
 {
-	t->dep[slot] = (struct dep){ .item = t->n_items, .payload = payload, .value = value };
+	t->dep[slot] = (struct dep){ .item = t->n_items, .payload = payload };
 }
 
 static void learn_l4proto(struct tx *t, unsigned proto, bool payload)
 {
 	t->icmp_type = -1;
 	t->trans = hdr_of_l4proto(proto);
-	depend(t, DEP_TRANS, payload, proto);
+	depend(t, DEP_TRANS, payload);
 }
 
-static void learn_net(struct tx *t, enum header net, uint32_t value)
+static void learn_net(struct tx *t, enum header net)
 {
 	t->net = net;
 	if (net == HDR_VLAN) {
 		t->net = HDR_NONE;
 		t->ll = HDR_VLAN;
 	}
-	depend(t, DEP_NET, false, value);
+	depend(t, DEP_NET, false);
 }
 
 /* A meta value that says which protocol follows; @v as a number. */
@@ -66,18 +66,14 @@ static void learn_meta(struct tx *t, uint32_t key, uint32_t v)
 {
 	switch (key) {
 	case NFT_META_NFPROTO:
-		learn_net(t,
-			  v == NFPROTO_IPV4   ? HDR_IP
-			  : v == NFPROTO_IPV6 ? HDR_IP6
-					      : HDR_NONE,
-			  v);
+		learn_net(t, v == NFPROTO_IPV4 ? HDR_IP : v == NFPROTO_IPV6 ? HDR_IP6 : HDR_NONE);
 		break;
 	case NFT_META_PROTOCOL:
-		learn_net(t, hdr_of_ethertype(v), v);
+		learn_net(t, hdr_of_ethertype(v));
 		break;
 	case NFT_META_IIFTYPE:
 		t->ll = v == ARPHRD_ETHER ? HDR_ETHER : HDR_NONE;
-		depend(t, DEP_LL, false, v);
+		depend(t, DEP_LL, false);
 		break;
 	case NFT_META_L4PROTO:
 		if ((v == IPPROTO_ICMP && t->net == HDR_IP) ||
@@ -91,7 +87,7 @@ static void learn_meta(struct tx *t, uint32_t key, uint32_t v)
 static void learn_icmp(struct tx *t, uint8_t type)
 {
 	t->icmp_type = type;
-	depend(t, DEP_ICMP, true, type);
+	depend(t, DEP_ICMP, true);
 }
 
 static void learn_field(struct tx *t, const struct hdr_field *f, const uint8_t *v)
@@ -101,8 +97,7 @@ static void learn_field(struct tx *t, const struct hdr_field *f, const uint8_t *
 	else if (f->type == DT_ICMPTYPE || f->type == DT_ICMP6TYPE)
 		learn_icmp(t, v[0]);
 	else if (f->type == DT_ETHERTYPE && (f->hdr == HDR_ETHER || f->hdr == HDR_VLAN))
-		learn_net(t, hdr_of_ethertype((unsigned)(v[0] << 8 | v[1])),
-			  (uint32_t)(v[0] << 8 | v[1]));
+		learn_net(t, hdr_of_ethertype((unsigned)(v[0] << 8 | v[1])));
 }
 
 static uint32_t small_number(const uint8_t *v, size_t len, bool host)

@@ -168,6 +168,8 @@ static void elem_stmt(struct tbuf *b, struct tx *t, const struct nlattr *expr)
 	struct dep dep[DEP_COUNT];
 	size_t from = t->n_items;
 
+	if (b->cut)
+		return;
 	if (t->nested) {
 		tb_str(b, " [...]");
 		return;
@@ -263,6 +265,9 @@ void set_text(struct tbuf *b, struct tx *t, const struct fw_set *set, struct tre
 	struct order o = { .len = set->key_len };
 	const struct fw_elem **e;
 
+	b->cut = b->cut || b->n >= b->max;
+	if (b->cut) /* sorting would be in vain */
+		return;
 	if (!(set->flags & NFT_SET_ANONYMOUS)) {
 		tb_str(b, "@");
 		tb_name(b, set->name, strlen(set->name));
@@ -348,7 +353,6 @@ void text_lookup(struct tx *t, const struct nlattr *data)
 	}
 	r->text = left;
 	r->src = SRC_MAP;
-	r->map = set;
 	r->type = set && set->data_type <= TYPE_MASK ? dtype_of_set(set->data_type) : DT_RAW;
 }
 

@@ -138,7 +138,7 @@ static const char *per_unit(uint64_t seconds)
 	return NULL;
 }
 
-void limit_text(struct tbuf *b, const struct nlattr *data)
+static void limit_text(struct tbuf *b, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_LIMIT_MAX);
 	uint64_t rate, burst, unit;

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t head = NLMSG_HDRLEN + sizeof(struct nfgenmsg) + NLA_HDRLEN;
 	struct fw_snapshot *s = calloc(1, sizeof(*s));
 	struct nlmsghdr *nlh = NULL;
-	struct nlattr *list;
+	struct nlattr *list = NULL;
 	struct fw_table *t;
 	struct fw_chain *c;
 	struct fw_rule *r;
@@ -83,6 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy((char *)nlh + head, data + 1, size - 1);
 		r->raw_len = nlh->nlmsg_len;
 	}
+	/* an element is made of the same bytes */
+	for (size_t i = 0; i < s->n_sets && !t->legacy; i++)
+		s->sets[i]->elems[0].raw = list;
 	text = rule_text(s, r, TEXT_LEN);
 	if (!text || strlen(text) > TEXT_LEN + 4)
 		abort();
