@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,24 +16,6 @@ static const struct net_prefix unspecified = { .len = 128 };
 static const struct net_prefix link_local = { .addr = { { 0xfe, 0x80 } }, .len = 10 };
 static const struct net_prefix multicast = { .addr = { { 0xff } }, .len = 8 };
 
-int plan_warn(struct plan *p, const char *fmt, ...)
-{
-	char **w = realloc(p->warnings, (p->n_warnings + 1) * sizeof(*w));
-	va_list ap;
-	int n;
-
-	if (!w)
-		return -ENOMEM;
-	p->warnings = w;
-	va_start(ap, fmt);
-	n = vasprintf(&w[p->n_warnings], fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return -ENOMEM;
-	p->n_warnings++;
-	return 0;
-}
-
 /* A rule that takes any source towards the Internet; its protocols count for the rest. */
 static bool covers(const struct foreign_snat *s)
 {
@@ -43,15 +23,15 @@ static bool covers(const struct foreign_snat *s)
 }
 
 /* Rules for a family that is not translated are none of einat's business. */
-static bool concerns(const struct plan *p, bool ipv6)
+bool plan_concerns(const struct plan *p, bool ipv6)
 {
 	return p->ipv6 || !ipv6;
 }
 
 /* Its hosts are left to the rest. */
-static bool stays(const struct plan *p, const struct foreign_snat *s)
+bool plan_leaves(const struct plan *p, const struct foreign_snat *s)
 {
-	return concerns(p, s->ipv6) && foreign_owns_subnet(s);
+	return plan_concerns(p, s->ipv6) && foreign_owns_subnet(s);
 }
 
 static int list_copy(struct net_list *dst, const struct net_list *src)
@@ -68,7 +48,7 @@ static int find_foreign_subnets(struct plan *p, const struct foreign *f)
 	int ret = 0;
 
 	for (size_t i = 0; i < f->n_snat && !ret; i++)
-		if (stays(p, &f->snat[i]))
+		if (plan_leaves(p, &f->snat[i]))
 			ret = list_copy(&p->foreign_subnets, &f->snat[i].src);
 	return ret;
 }
@@ -100,7 +80,7 @@ static int plan_guarded(struct plan *p, const struct foreign *f)
 	for (size_t i = 0; i < f->n_snat && !ret; i++) {
 		const struct foreign_snat *s = &f->snat[i];
 
-		if (s->names_dest || !concerns(p, s->ipv6))
+		if (s->names_dest || !plan_concerns(p, s->ipv6))
 			continue;
 		ret = s->src.n ? list_copy(&p->nft.guarded, &s->src)
 			       : net_list_add(&p->nft.guarded, s->ipv6 ? &any6 : &any4);
@@ -240,88 +220,6 @@ static int plan_slices(struct plan *p, const struct conf_if *c, const struct obs
 	return ret;
 }
 
-static bool list_covers(const struct net_list *l, const struct net_prefix *p)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].len <= p->len && net_prefix_contains(&l->p[i], &p->addr))
-			return true;
-	return false;
-}
-
-static int lpm_add(struct plan_lpm **lpm, size_t *n, const struct net_list *prefixes)
-{
-	for (size_t i = 0; i < prefixes->n; i++) {
-		const struct net_prefix *p = &prefixes->p[i];
-		struct plan_lpm *grown;
-		size_t at = 0;
-
-		while (at < *n && ((*lpm)[at].prefix.len != p->len ||
-				   !net_addr_eq(&(*lpm)[at].prefix.addr, &p->addr)))
-			at++;
-		if (at < *n)
-			continue;
-		grown = realloc(*lpm, (*n + 1) * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		*lpm = grown;
-		grown[(*n)++] = (struct plan_lpm){ *p, 0 };
-	}
-	return 0;
-}
-
-/* In the trie ::/0 would also answer for IPv4, which the trie holds as ::ffff:0:0/96. */
-static int lpm_part(struct plan_lpm **lpm, size_t *n)
-{
-	struct net_list four = { (struct net_prefix *)&any4, 1 };
-
-	for (size_t i = 0; i < *n; i++)
-		if (!(*lpm)[i].prefix.len)
-			return lpm_add(lpm, n, &four);
-	return 0;
-}
-
-/* The longest match alone decides in the trie, so each entry carries the whole answer. */
-static int plan_lpm(struct plan *p, const struct link_info *link)
-{
-	struct net_list own = { 0 };
-	int ret = 0;
-
-	for (size_t i = 0; i < p->nft.n_slices && !ret; i++) {
-		const struct nft_slice *s = &p->nft.slices[i];
-
-		ret = lpm_add(&p->src, &p->n_src, &s->internal);
-		if (!ret)
-			ret = lpm_add(&p->src, &p->n_src, &s->not_internal);
-		if (!ret)
-			ret = lpm_add(&p->exdst, &p->n_exdst, &s->exclude_dest);
-	}
-	if (!ret)
-		ret = lpm_part(&p->src, &p->n_src);
-	if (!ret)
-		ret = lpm_part(&p->exdst, &p->n_exdst);
-	for (size_t i = 0; i < p->nft.n_slices && !ret; i++) {
-		const struct nft_slice *s = &p->nft.slices[i];
-
-		for (size_t j = 0; j < p->n_src; j++)
-			if (list_covers(&s->internal, &p->src[j].prefix) &&
-			    !list_covers(&s->not_internal, &p->src[j].prefix))
-				p->src[j].slices |= 1u << i;
-		for (size_t j = 0; j < p->n_exdst; j++)
-			if (list_covers(&s->exclude_dest, &p->exdst[j].prefix))
-				p->exdst[j].slices |= 1u << i;
-	}
-	/* addresses of this host that are not external: sources that no slice takes */
-	for (size_t i = 0; i < link->n_own && !ret; i++)
-		ret = net_list_add(&own, &(struct net_prefix){ link->own[i], 128 });
-	if (!ret)
-		ret = lpm_add(&p->src, &p->n_src, &own);
-	for (size_t j = 0; j < p->n_src && !ret; j++)
-		if (p->src[j].prefix.len == 128 && net_list_contains(&own, &p->src[j].prefix.addr))
-			p->src[j].slices = 0;
-	net_list_free(&own);
-	return ret;
-}
-
 static bool in_slice(const struct conf_if *c, unsigned proto, uint16_t port)
 {
 	for (size_t i = 0; i < c->n_slices; i++)
@@ -415,144 +313,6 @@ static void plan_settings(struct plan *p, const struct conf_if *c)
 		p->cfg.max_per_host[i] = c->max_per_host[i];
 	p->cfg.t_frag = 30; /* the kernel's own ipfrag_time */
 }
-
-static int warn_subnets(struct plan *p, const struct conf_if *c, const struct foreign *f)
-{
-	char buf[NET_ADDR_STRLEN];
-	bool all_named = true;
-	int ret = 0;
-
-	for (size_t i = 0; i < c->n_slices; i++)
-		all_named &= c->slices[i].internal.n > 0;
-	for (size_t i = 0; i < f->n_snat && !ret && !all_named; i++)
-		for (size_t j = 0; stays(p, &f->snat[i]) && j < f->snat[i].src.n && !ret; j++) {
-			net_prefix_format(&f->snat[i].src.p[j], buf);
-			ret = plan_warn(p,
-					"%s stays with masquerade, since a rule names it (%s); to "
-					"move its hosts: --internal %s",
-					buf, f->snat[i].where, buf);
-		}
-	return ret;
-}
-
-/* Whether some slice takes sources within @prefix. */
-static bool slices_use(const struct plan *p, const struct net_prefix *prefix)
-{
-	for (size_t i = 0; i < p->nft.n_slices; i++) {
-		const struct nft_slice *s = &p->nft.slices[i];
-
-		if (list_covers(&s->not_internal, prefix))
-			continue;
-		for (size_t j = 0; j < s->internal.n; j++)
-			if (net_prefix_contains(&s->internal.p[j], &prefix->addr) ||
-			    net_prefix_contains(prefix, &s->internal.p[j].addr))
-				return true;
-	}
-	return false;
-}
-
-static bool drop_meets_dst(const struct plan *p, const struct foreign_drop *d)
-{
-	for (size_t i = 0; i < d->dst.n; i++)
-		if (slices_use(p, &d->dst.p[i]))
-			return true;
-	return !d->dst.n;
-}
-
-/* Docker, podman and libvirt drop what goes out to their own bridges. */
-static bool drop_meets_oif(const struct plan *p, const struct foreign_drop *d,
-			   const struct observed *obs)
-{
-	struct link_info link;
-
-	if (!d->n_oif || d->oif_except)
-		return true;
-	for (size_t i = 0; i < d->n_oif; i++) {
-		struct net_prefix host = { .len = 128 };
-
-		if (obs->read_link(d->oif[i], &link, NULL) || !link.n_addr)
-			return true;
-		host.addr = link.addr[0];
-		if (slices_use(p, &host))
-			return true;
-	}
-	return false;
-}
-
-/* A block list of remote addresses is the operator's wish. */
-static bool drop_matters(const struct plan *p, const struct foreign_drop *d,
-			 const struct observed *obs)
-{
-	return concerns(p, d->ipv6) && !d->mark_accepts && !d->names_src && drop_meets_dst(p, d) &&
-	       drop_meets_oif(p, d, obs);
-}
-
-/* A chain that drops both families is told of once. */
-static bool told(const struct plan *p, const struct foreign *f, size_t i,
-		 const struct observed *obs)
-{
-	for (size_t j = 0; j < i; j++)
-		if (!strcmp(f->drop[j].where, f->drop[i].where) &&
-		    drop_matters(p, &f->drop[j], obs))
-			return true;
-	return false;
-}
-
-static int warn_drops(struct plan *p, const struct conf_if *c, const struct observed *obs)
-{
-	const struct foreign *f = obs->foreign;
-	int ret = 0;
-
-	for (size_t i = 0; i < f->n_drop && !ret; i++) {
-		const struct foreign_drop *d = &f->drop[i];
-		uint32_t value = c->inbound_mark.mask ? c->inbound_mark.value : 1;
-		uint32_t mask = c->inbound_mark.mask ? c->inbound_mark.mask : 1;
-
-		if (!drop_matters(p, d, obs) || told(p, f, i, obs))
-			continue;
-		ret = plan_warn(
-			p,
-			"filtering will not be endpoint-independent: %s drops new connections "
-			"from outside (%s); to open exactly the bindings, %sput in front of "
-			"that: %s 0x%x%s0x%x%s",
-			d->where, d->cause,
-			c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
-			d->xtables ? "-m mark --mark" : "meta mark and", d->xtables ? value : mask,
-			d->xtables ? "/" : " == ", d->xtables ? mask : value,
-			d->xtables ? " -j ACCEPT" : " accept");
-	}
-	return ret;
-}
-
-static bool has_family(const struct link_info *link, bool is4)
-{
-	for (size_t i = 0; i < link->n_addr; i++)
-		if (net_addr_is4(&link->addr[i]) == is4)
-			return true;
-	return false;
-}
-
-static int warn_all(struct plan *p, const struct conf_if *c, const struct observed *obs)
-{
-	int ret = warn_subnets(p, c, obs->foreign);
-
-	if (!ret)
-		ret = warn_drops(p, c, obs);
-	if (!ret && !has_family(obs->link, true))
-		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
-				p->ipv6 ? "no IPv4" : "nothing");
-	if (!ret && p->ipv6 && !has_family(obs->link, false))
-		ret = plan_warn(
-			p, "no global IPv6 address yet: no IPv6 is translated until there is one");
-	if (!ret && obs->no_forwarding)
-		ret = plan_warn(
-			p, "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
-	if (!ret && (p->ipv6 || p->npt.on) && obs->no_forwarding6)
-		ret = plan_warn(p, "this host does not forward IPv6: sysctl -w "
-				   "net.ipv6.conf.all.forwarding=1");
-	return ret;
-}
-
 int plan_build(const struct conf_if *conf, const struct observed *obs, struct plan **ret_plan,
 	       struct err *err)
 {
@@ -590,7 +350,7 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	if (!ret)
 		ret = plan_hairpin(p, conf, obs->link);
 	if (!ret)
-		ret = warn_all(p, conf, obs);
+		ret = plan_warn_all(p, conf, obs);
 	if (ret) {
 		err_sys(err, -ret, "cannot make a plan for %s", conf->name);
 		goto fail;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What people are told about the plan. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/plan_impl.h"
+
+int plan_warn(struct plan *p, const char *fmt, ...)
+{
+	char **w = realloc(p->warnings, (p->n_warnings + 1) * sizeof(*w));
+	va_list ap;
+	int n;
+
+	if (!w)
+		return -ENOMEM;
+	p->warnings = w;
+	va_start(ap, fmt);
+	n = vasprintf(&w[p->n_warnings], fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return -ENOMEM;
+	p->n_warnings++;
+	return 0;
+}
+
+static int warn_subnets(struct plan *p, const struct conf_if *c, const struct foreign *f)
+{
+	char buf[NET_ADDR_STRLEN];
+	bool all_named = true;
+	int ret = 0;
+
+	for (size_t i = 0; i < c->n_slices; i++)
+		all_named &= c->slices[i].internal.n > 0;
+	for (size_t i = 0; i < f->n_snat && !ret && !all_named; i++)
+		for (size_t j = 0; plan_leaves(p, &f->snat[i]) && j < f->snat[i].src.n && !ret;
+		     j++) {
+			net_prefix_format(&f->snat[i].src.p[j], buf);
+			ret = plan_warn(p,
+					"%s stays with masquerade, since a rule names it (%s); to "
+					"move its hosts: --internal %s",
+					buf, f->snat[i].where, buf);
+		}
+	return ret;
+}
+
+/* Whether some slice takes sources within @prefix. */
+static bool slices_use(const struct plan *p, const struct net_prefix *prefix)
+{
+	for (size_t i = 0; i < p->nft.n_slices; i++) {
+		const struct nft_slice *s = &p->nft.slices[i];
+
+		if (plan_covers(&s->not_internal, prefix))
+			continue;
+		for (size_t j = 0; j < s->internal.n; j++)
+			if (net_prefix_contains(&s->internal.p[j], &prefix->addr) ||
+			    net_prefix_contains(prefix, &s->internal.p[j].addr))
+				return true;
+	}
+	return false;
+}
+
+static bool drop_meets_dst(const struct plan *p, const struct foreign_drop *d)
+{
+	for (size_t i = 0; i < d->dst.n; i++)
+		if (slices_use(p, &d->dst.p[i]))
+			return true;
+	return !d->dst.n;
+}
+
+/* Docker, podman and libvirt drop what goes out to their own bridges. */
+static bool drop_meets_oif(const struct plan *p, const struct foreign_drop *d,
+			   const struct observed *obs)
+{
+	struct link_info link;
+
+	if (!d->n_oif || d->oif_except)
+		return true;
+	for (size_t i = 0; i < d->n_oif; i++) {
+		struct net_prefix host = { .len = 128 };
+
+		if (obs->read_link(d->oif[i], &link, NULL) || !link.n_addr)
+			return true;
+		host.addr = link.addr[0];
+		if (slices_use(p, &host))
+			return true;
+	}
+	return false;
+}
+
+/* A block list of remote addresses is the operator's wish. */
+static bool drop_matters(const struct plan *p, const struct foreign_drop *d,
+			 const struct observed *obs)
+{
+	return plan_concerns(p, d->ipv6) && !d->mark_accepts && !d->names_src &&
+	       drop_meets_dst(p, d) && drop_meets_oif(p, d, obs);
+}
+
+/* A chain that drops both families is told of once. */
+static bool told(const struct plan *p, const struct foreign *f, size_t i,
+		 const struct observed *obs)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!strcmp(f->drop[j].where, f->drop[i].where) &&
+		    drop_matters(p, &f->drop[j], obs))
+			return true;
+	return false;
+}
+
+static int warn_drops(struct plan *p, const struct conf_if *c, const struct observed *obs)
+{
+	const struct foreign *f = obs->foreign;
+	int ret = 0;
+
+	for (size_t i = 0; i < f->n_drop && !ret; i++) {
+		const struct foreign_drop *d = &f->drop[i];
+		uint32_t value = c->inbound_mark.mask ? c->inbound_mark.value : 1;
+		uint32_t mask = c->inbound_mark.mask ? c->inbound_mark.mask : 1;
+
+		if (!drop_matters(p, d, obs) || told(p, f, i, obs))
+			continue;
+		ret = plan_warn(
+			p,
+			"filtering will not be endpoint-independent: %s drops new connections "
+			"from outside (%s); to open exactly the bindings, %sput in front of "
+			"that: %s 0x%x%s0x%x%s",
+			d->where, d->cause,
+			c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
+			d->xtables ? "-m mark --mark" : "meta mark and", d->xtables ? value : mask,
+			d->xtables ? "/" : " == ", d->xtables ? mask : value,
+			d->xtables ? " -j ACCEPT" : " accept");
+	}
+	return ret;
+}
+
+static bool has_family(const struct link_info *link, bool is4)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_is4(&link->addr[i]) == is4)
+			return true;
+	return false;
+}
+
+int plan_warn_all(struct plan *p, const struct conf_if *c, const struct observed *obs)
+{
+	int ret = warn_subnets(p, c, obs->foreign);
+
+	if (!ret)
+		ret = warn_drops(p, c, obs);
+	if (!ret && !has_family(obs->link, true))
+		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
+				p->ipv6 ? "no IPv4" : "nothing");
+	if (!ret && p->ipv6 && !has_family(obs->link, false))
+		ret = plan_warn(
+			p, "no global IPv6 address yet: no IPv6 is translated until there is one");
+	if (!ret && obs->no_forwarding)
+		ret = plan_warn(
+			p, "this host does not forward packets: sysctl -w net.ipv4.ip_forward=1");
+	if (!ret && (p->ipv6 || p->npt.on) && obs->no_forwarding6)
+		ret = plan_warn(p, "this host does not forward IPv6: sysctl -w "
+				   "net.ipv6.conf.all.forwarding=1");
+	return ret;
+}
