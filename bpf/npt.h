@@ -140,7 +140,7 @@ static __noinline int npt_unmapped(struct __sk_buff *skb, struct pkt *p, __u32 q
  * Turned around, to be addressed to this interface itself: routing knows nothing of it and has
  * chosen a gateway's hardware address.
  */
-static __always_inline int npt_hairpin(struct __sk_buff *skb)
+static __noinline int npt_hairpin(struct __sk_buff *skb)
 {
 	__u8 mac[ETH_ALEN];
 
@@ -201,18 +201,14 @@ static __noinline int npt_packet_in(struct __sk_buff *skb, struct pkt *p, const 
 	return REASON_NPT;
 }
 
-/**
- * npt_step() - before all else: prefixes come first, bindings serve what is left. GO_ON: the
- * packet is none of theirs, or is never translated (see ip6_stays()).
- */
-static __always_inline int npt_step(struct __sk_buff *skb, struct pkt *p, const struct einat_cfg *c,
-				    enum einat_dir dir)
+/* Not inlined: the stack of a program's first function is in use during every call below it. */
+static __noinline int npt_packet(struct __sk_buff *skb, struct pkt *p, const struct einat_cfg *c,
+				 enum einat_dir dir)
 {
 	__u8 version;
 	__u32 quoted;
 
-	if (!nptv6 || skb->protocol != bpf_htons(ETH_P_IPV6) ||
-	    (skb->vlan_present && skb->vlan_tci & 0x0fff))
+	if (skb->vlan_present && skb->vlan_tci & 0x0fff)
 		return GO_ON;
 	if (bpf_skb_load_bytes(skb, l2_len, &version, sizeof(version)) || version >> 4 != 6 ||
 	    bpf_skb_load_bytes(skb, l2_len + IP6_SADDR, &p->saddr, 2 * sizeof(p->saddr)) ||
@@ -225,21 +221,38 @@ static __always_inline int npt_step(struct __sk_buff *skb, struct pkt *p, const 
 }
 
 /**
+ * npt_step() - before all else: prefixes come first, bindings serve what is left. GO_ON: the
+ * packet is none of theirs, or is never translated (see ip6_stays()).
+ */
+static __always_inline int npt_step(struct __sk_buff *skb, struct pkt *p, const struct einat_cfg *c,
+				    enum einat_dir dir)
+{
+	if (!nptv6 || skb->protocol != bpf_htons(ETH_P_IPV6))
+		return GO_ON;
+	return npt_packet(skb, p, c, dir);
+}
+
+/* Is a translated packet addressed to an external prefix? Not inlined, as npt_packet(). */
+static __noinline bool npt_is_external(__u32 work)
+{
+	const struct pkt *p = work_pkt(work);
+	const struct einat_npt *to = p && is6(p) ? npt_find(&npt_in, &p->daddr) : NULL;
+
+	return to && !(to->flags & NPT_F_KEEP);
+}
+
+/**
  * npt_turn() - at egress, the last step: what a binding has translated may be addressed to an
  * external prefix, and is turned around as well. @work: of work_begin(). Returns the reason.
  */
 static __always_inline int npt_turn(struct __sk_buff *skb, __u32 work, int reason)
 {
-	const struct einat_npt *to;
-	struct pkt *p;
-
 	if (!nptv6 || !ipv6 ||
 	    (reason != REASON_TRANSLATED && reason != REASON_ICMP_ERROR &&
-	     reason != REASON_FRAGMENT))
+	     reason != REASON_FRAGMENT) ||
+	    !npt_is_external(work))
 		return reason;
-	p = work_pkt(work);
-	to = p && is6(p) ? npt_find(&npt_in, &p->daddr) : NULL;
-	return to && !(to->flags & NPT_F_KEEP) ? npt_hairpin(skb) : reason;
+	return npt_hairpin(skb);
 }
 
 #endif
