@@ -22,6 +22,7 @@ int plan_lpm(struct plan *p, const struct link_info *link);
 /** plan_npt() - all that is about prefixes; 0 or -ENOMEM. */
 int plan_npt(struct plan *p, const struct conf_if *c, const struct observed *obs);
 int plan_npt_not_slice(const struct conf_if *c, struct net_list *not_internal);
+bool plan_npt_uses(const struct plan *p, const struct net_prefix *prefix);
 void plan_npt_clear(struct plan *p);
 
 #endif

@@ -184,6 +184,15 @@ int plan_npt_not_slice(const struct conf_if *c, struct net_list *not_internal)
 	return ret;
 }
 
+/* Whether a host in @prefix may be translated. */
+bool plan_npt_uses(const struct plan *p, const struct net_prefix *prefix)
+{
+	for (size_t i = 0; i < p->nft.npt_internal.n; i++)
+		if (npt_overlap(&p->nft.npt_internal.p[i], prefix))
+			return true;
+	return false;
+}
+
 void plan_npt_print(const struct plan_npt *n, FILE *out)
 {
 	char in[NET_ADDR_STRLEN], ext[NET_ADDR_STRLEN];

@@ -46,9 +46,11 @@ static int warn_subnets(struct plan *p, const struct conf_if *c, const struct fo
 	return ret;
 }
 
-/* Whether some slice takes sources within @prefix. */
+/* Whether some slice or pair of prefixes takes sources within @prefix. */
 static bool slices_use(const struct plan *p, const struct net_prefix *prefix)
 {
+	if (plan_npt_uses(p, prefix))
+		return true;
 	for (size_t i = 0; i < p->nft.n_slices; i++) {
 		const struct nft_slice *s = &p->nft.slices[i];
 
@@ -94,7 +96,7 @@ static bool drop_meets_oif(const struct plan *p, const struct foreign_drop *d,
 static bool drop_matters(const struct plan *p, const struct foreign_drop *d,
 			 const struct observed *obs)
 {
-	return plan_concerns(p, d->ipv6) && !d->mark_accepts && !d->names_src &&
+	return (plan_concerns(p, d->ipv6) || p->npt.on) && !d->mark_accepts && !d->names_src &&
 	       drop_meets_dst(p, d) && drop_meets_oif(p, d, obs);
 }
 

@@ -155,6 +155,7 @@ check_match "plan: the pair" "$(einat plan --config "$T/conf")" "# nptv6: fd00:1
 start einat router "$EINAT" run --config "$T/conf"
 EINAT_PID=$PID
 wait_for 15 logged einat ready || die "einat did not start by file"
+check "the firewall that is in the way is named" logged einat "ip6 other inwards .*--inbound-mark"
 check "reload: translated" mapped 4013 $X1
 conf ""
 kill -HUP "$EINAT_PID"
