@@ -88,6 +88,14 @@ static inline int lab_quiet(enum libbpf_print_level level, const char *fmt, va_l
 
 static bool lab_nptv6; /* what is loaded from here on translates prefixes */
 
+/* EINAT_PREEMPTIBLE=1: the programs as a PREEMPT_RT kernel gets them, on any; 0: not even there. */
+static inline bool lab_preemptible(void)
+{
+	const char *e = getenv("EINAT_PREEMPTIBLE");
+
+	return e ? atoi(e) : probe_preempt_rt();
+}
+
 /* Load into a network namespace of its own, so that only a case's sockets are met. */
 static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions, uint8_t l2,
 			       bool ipv6)
@@ -104,7 +112,7 @@ static inline void lab_open_as(struct lab *lab, size_t bindings, size_t sessions
 	lab->sk->rodata->have_coarse_clock =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_ktime_get_coarse_ns,
 					NULL) == 1;
-	lab->sk->rodata->preemptible = probe_preempt_rt();
+	lab->sk->rodata->preemptible = lab_preemptible();
 	bpf_map__set_max_entries(lab->sk->maps.slots, LAB_PLANES * EINAT_PORTS);
 	bpf_map__set_max_entries(lab->sk->maps.used, LAB_PLANES * EINAT_PORT_WORDS);
 	bpf_map__set_max_entries(lab->sk->maps.held, LAB_PLANES * EINAT_PORT_WORDS);
