@@ -187,15 +187,72 @@ static bool match_pkttype(struct tbuf *b, const struct xt_view *x)
 }
 
 /* A set is named by its number, which the kernel alone can turn into its name. */
+static void set_name(struct tbuf *b, const struct xt_set_info *s)
+{
+	xt_inv(b, s->flags & IPSET_INV_MATCH);
+	tb_fmt(b, " --match-set [set %u] ", s->index);
+	for (unsigned n = 1; n <= s->dim && n <= IPSET_DIM_MAX; n++)
+		tb_fmt(b, "%s%s", n > 1 ? "," : "", s->flags & 1u << n ? "src" : "dst");
+}
+
+/* Revisions 1 and 2: the latter with one option among the flags. */
 static bool match_set(struct tbuf *b, const struct xt_view *x)
 {
 	struct xt_set_info_match_v1 i;
 
 	xt_get(x, &i, sizeof(i));
-	xt_inv(b, i.match_set.flags & IPSET_INV_MATCH);
-	tb_fmt(b, " --match-set [set %u] ", i.match_set.index);
-	for (unsigned n = 1; n <= i.match_set.dim && n <= IPSET_DIM_MAX; n++)
-		tb_fmt(b, "%s%s", n > 1 ? "," : "", i.match_set.flags & 1u << n ? "src" : "dst");
+	set_name(b, &i.match_set);
+	if (i.match_set.flags & IPSET_RETURN_NOMATCH)
+		tb_str(b, " --return-nomatch");
+	return true;
+}
+
+static void set_counter(struct tbuf *b, const char *what, unsigned op, unsigned long long v)
+{
+	static const char *const ops[] = { [IPSET_COUNTER_EQ] = " --%s-eq %llu",
+					   [IPSET_COUNTER_NE] = " ! --%s-eq %llu",
+					   [IPSET_COUNTER_LT] = " --%s-lt %llu",
+					   [IPSET_COUNTER_GT] = " --%s-gt %llu" };
+
+	if (op == IPSET_COUNTER_NONE)
+		return;
+	if (op < COUNT(ops))
+		tb_fmt(b, ops[op], what, v);
+	else
+		tb_fmt(b, " --%s-[%u] %llu", what, op, v);
+}
+
+static void set_flags(struct tbuf *b, uint32_t flags)
+{
+	if (flags & IPSET_FLAG_RETURN_NOMATCH)
+		tb_str(b, " --return-nomatch");
+	if (flags & IPSET_FLAG_SKIP_COUNTER_UPDATE)
+		tb_str(b, " ! --update-counters");
+	if (flags & IPSET_FLAG_SKIP_SUBCOUNTER_UPDATE)
+		tb_str(b, " ! --update-subcounters");
+}
+
+static bool match_set3(struct tbuf *b, const struct xt_view *x)
+{
+	struct xt_set_info_match_v3 i;
+
+	xt_get(x, &i, sizeof(i));
+	set_name(b, &i.match_set);
+	set_flags(b, i.flags);
+	set_counter(b, "packets", i.packets.op, i.packets.value);
+	set_counter(b, "bytes", i.bytes.op, i.bytes.value);
+	return true;
+}
+
+static bool match_set4(struct tbuf *b, const struct xt_view *x)
+{
+	struct xt_set_info_match_v4 i;
+
+	xt_get(x, &i, sizeof(i));
+	set_name(b, &i.match_set);
+	set_flags(b, i.flags);
+	set_counter(b, "packets", i.packets.op, i.packets.value);
+	set_counter(b, "bytes", i.bytes.op, i.bytes.value);
 	return true;
 }
 
@@ -358,8 +415,8 @@ const struct xt_printer xt_misc_matches[] = {
 	{ "pkttype", XT_ANY, sizeof(struct xt_pkttype_info), match_pkttype },
 	{ "set", 1, sizeof(struct xt_set_info_match_v1), match_set },
 	{ "set", 2, sizeof(struct xt_set_info_match_v1), match_set },
-	{ "set", 3, sizeof(struct xt_set_info_match_v1), match_set },
-	{ "set", 4, sizeof(struct xt_set_info_match_v1), match_set },
+	{ "set", 3, sizeof(struct xt_set_info_match_v3), match_set3 },
+	{ "set", 4, sizeof(struct xt_set_info_match_v4), match_set4 },
 	{ "rpfilter", XT_ANY, sizeof(struct xt_rpfilter_info), match_rpfilter },
 	{ "string", XT_ANY, offsetof(struct xt_string_info, config), match_string },
 	{ "policy", XT_ANY, sizeof(struct xt_policy_info), match_policy },

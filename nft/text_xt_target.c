@@ -341,14 +341,50 @@ static void set_one(struct tbuf *b, const char *opt, const struct xt_set_info *s
 		tb_fmt(b, "%s%s", n > 1 ? "," : "", s->flags & 1u << n ? "src" : "dst");
 }
 
-/* The number of a set says nothing of its name; the flags of later revisions neither. */
-static bool target_set(struct tbuf *b, const struct xt_view *x)
+static bool target_set1(struct tbuf *b, const struct xt_view *x)
 {
 	struct xt_set_info_target_v1 i;
 
 	xt_get(x, &i, sizeof(i));
 	set_one(b, "add-set", &i.add_set);
 	set_one(b, "del-set", &i.del_set);
+	return true;
+}
+
+static void set_options(struct tbuf *b, uint32_t flags, uint32_t timeout)
+{
+	if (flags & IPSET_FLAG_EXIST)
+		tb_str(b, " --exist");
+	if (timeout != 0xffffffff)
+		tb_fmt(b, " --timeout %u", timeout);
+}
+
+static bool target_set2(struct tbuf *b, const struct xt_view *x)
+{
+	struct xt_set_info_target_v2 i;
+
+	xt_get(x, &i, sizeof(i));
+	set_one(b, "add-set", &i.add_set);
+	set_options(b, i.flags, i.timeout);
+	set_one(b, "del-set", &i.del_set);
+	return true;
+}
+
+static bool target_set3(struct tbuf *b, const struct xt_view *x)
+{
+	struct xt_set_info_target_v3 i;
+
+	xt_get(x, &i, sizeof(i));
+	set_one(b, "add-set", &i.add_set);
+	set_options(b, i.flags, i.timeout);
+	set_one(b, "del-set", &i.del_set);
+	set_one(b, "map-set", &i.map_set);
+	if (i.flags & IPSET_FLAG_MAP_SKBMARK)
+		tb_str(b, " --map-mark");
+	if (i.flags & IPSET_FLAG_MAP_SKBPRIO)
+		tb_str(b, " --map-prio");
+	if (i.flags & IPSET_FLAG_MAP_SKBQUEUE)
+		tb_str(b, " --map-queue");
 	return true;
 }
 
@@ -390,9 +426,9 @@ const struct xt_printer xt_targets[] = {
 	{ "TTL", XT_ANY, sizeof(struct ipt_TTL_info), target_ttl },
 	{ "HL", XT_ANY, sizeof(struct ip6t_HL_info), target_ttl },
 	{ "TEE", 1, offsetof(struct xt_tee_tginfo, priv), target_tee },
-	{ "SET", 1, sizeof(struct xt_set_info_target_v1), target_set },
-	{ "SET", 2, sizeof(struct xt_set_info_target_v1), target_set },
-	{ "SET", 3, sizeof(struct xt_set_info_target_v1), target_set },
+	{ "SET", 1, sizeof(struct xt_set_info_target_v1), target_set1 },
+	{ "SET", 2, sizeof(struct xt_set_info_target_v2), target_set2 },
+	{ "SET", 3, sizeof(struct xt_set_info_target_v3), target_set3 },
 	{ "AUDIT", XT_ANY, sizeof(struct xt_audit_info), target_audit },
 	{ 0 },
 };

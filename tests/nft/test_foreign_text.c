@@ -25,6 +25,8 @@ static const struct {
 	{ " -m u32 ", "the expression is not decompiled" },
 	{ " -m osf ", "rare" },
 	{ " -m cluster ", "rare" },
+	{ " -m set ", "the bytes hold a set's number, not its name" },
+	{ " -j SET ", "the same" },
 };
 
 /* Of all tests. */
@@ -283,6 +285,7 @@ static void test_iptables_list(void **state)
 	const struct list *l = *state;
 
 	lab();
+	sh_try("{ ipset create s1 hash:ip && ipset create s2 hash:ip,port; } 2>/dev/null");
 	sh("for t in filter mangle nat raw; do %s -w -t $t -N UX || exit 1; done; "
 	   "while read -r t c rule; do case $t in '#'* | '') continue;; esac; "
 	   "eval \"%s -w -t $t -A $c $rule\" 2>/dev/null || echo \"# refused: $rule\"; done "
