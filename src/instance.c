@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* An interface's life: start, another configuration, a new interface of the name, stop. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,22 +9,6 @@
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
-
-int fail_at(const char *step, struct err *err)
-{
-	const char *at = getenv("EINAT_FAIL_AT");
-
-	if (!at || strcmp(at, step))
-		return 0;
-	return err_set(err, EIO, "step \"%s\" fails because EINAT_FAIL_AT says so", step);
-}
-
-static void suspend_all(struct instance *inst, bool suspended)
-{
-	for (unsigned s = 0; s < EINAT_MAX_SLICES; s++)
-		inst->suspended[s] = suspended ? PROTO_ALL : 0;
-	inst->npt_suspended = suspended;
-}
 
 /* Hairpin flows in conntrack look like the host's own, but their port has a live binding. */
 static bool port_bound(unsigned proto, const struct net_addr *ext, uint16_t port, void *data)
@@ -65,242 +49,6 @@ static void on_flow(enum ct_event ev, const struct ct_flow *flow, void *data)
 	}
 }
 
-static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *err)
-{
-	struct port_set bound[PROTO_COUNT] = { 0 };
-	struct observed obs = { .read_link = link_read,
-				.link = &inst->link,
-				.foreign = inst->foreign,
-				.owners = inst->owners,
-				.no_forwarding = !observe_forwarding(),
-				.no_forwarding6 = !observe_forwarding6(),
-				.bound = bound,
-				.npt_suspended = inst->npt_suspended,
-				.suspended = inst->suspended };
-	int ret = 0;
-
-	inst->owners_seen = owners_generation(inst->owners);
-	if (inst->engine)
-		ret = observe_bound(engine_dataplane(inst->engine), bound);
-	if (ret)
-		ret = err_sys(err, -ret, "cannot list the bindings of %s", inst->cif->name);
-	else
-		ret = plan_build(inst->cif, &obs, ret_plan, err);
-	if (!ret)
-		(*ret_plan)->nft.edits = inst->edits;
-	for (unsigned p = 0; p < PROTO_COUNT; p++)
-		port_set_free(&bound[p]);
-	return ret;
-}
-
-/* Each warning is told once, also when its cause goes and comes back with a reload. */
-static bool told(struct instance *inst, const char *text)
-{
-	for (size_t i = 0; i < inst->n_told; i++)
-		if (!strcmp(inst->told[i], text))
-			return true;
-	if (inst->n_told < MAX_TOLD) {
-		inst->told[inst->n_told] = strdup(text);
-		inst->n_told += inst->told[inst->n_told] != NULL;
-	}
-	return false;
-}
-
-static void take_plan(struct instance *inst, struct plan *plan)
-{
-	for (size_t i = 0; i < plan->n_warnings; i++)
-		if (!told(inst, plan->warnings[i]))
-			log_warn("%s: %s", inst->cif->name, plan->warnings[i]);
-	plan_free(inst->plan);
-	inst->plan = plan;
-}
-
-static int list_union(struct net_list *dst, const struct net_list *src)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < src->n && !ret; i++)
-		ret = net_list_add(dst, &src->p[i]);
-	return ret;
-}
-
-/*
- * Claims nothing that either the old or the new plan does not: in force while the data plane
- * changes from one to the other, so that nothing is ever claimed that it would not take.
- */
-static int claim_less(struct plan *both, const struct plan *old)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < both->nft.n_slices && !ret; i++) {
-		struct nft_slice *s = &both->nft.slices[i];
-		const struct nft_slice *o = &old->nft.slices[i];
-
-		s->protos &= o->protos;
-		ret = list_union(&s->not_internal, &o->not_internal);
-		if (!ret)
-			ret = list_union(&s->exclude_dest, &o->exclude_dest);
-	}
-	instance_claim_less_prefixes(both, old);
-	return ret;
-}
-
-static int apply_between(struct instance *inst, struct err *err)
-{
-	struct plan *both = NULL;
-	int ret;
-
-	/* without a table nothing is claimed: there is no state in between */
-	if (!inst->plan || nft_table_exists(inst->cif->name, NULL) != 1)
-		return 0;
-	/* after a reload: unclaimed already */
-	if (inst->plan->nft.n_slices != inst->cif->n_slices)
-		return 0;
-	ret = make_plan(inst, &both, err);
-	if (!ret && claim_less(both, inst->plan))
-		ret = err_sys(err, ENOMEM, "plan");
-	if (!ret)
-		ret = nft_table_update(&inst->plan->nft, &both->nft, err);
-	if (ret) {
-		plan_free(both);
-		return ret;
-	}
-	plan_free(inst->plan);
-	inst->plan = both;
-	return 0;
-}
-
-static int apply_nft(struct instance *inst, const struct plan *plan, struct err *err)
-{
-	int ret = fail_at("nft", err);
-
-	if (ret)
-		return ret;
-	if (inst->plan && nft_table_exists(inst->cif->name, NULL) == 1)
-		return nft_table_update(&inst->plan->nft, &plan->nft, err);
-	if (instance_restore_waits(inst, RESTORE_TABLE))
-		return 0; /* someone else keeps deleting it */
-	return nft_table_apply(&plan->nft, err);
-}
-
-static int apply_hairpin(const struct instance *inst, const struct plan *plan, struct err *err)
-{
-	int ret = fail_at("hairpin", err);
-
-	if (ret || !plan->hairpin.n_in_ifs)
-		return ret;
-	if (!plan->hairpin.n_external || !inst->link.up)
-		return hairpin_remove(plan->hairpin.ifname, err);
-	if (instance_restore_waits(inst, RESTORE_HAIRPIN))
-		return 0;
-	return hairpin_apply(&plan->hairpin, err);
-}
-
-void instance_resume(struct instance *inst)
-{
-	suspend_all(inst, false);
-}
-
-static int write_unclaimed(struct plan *plan, struct err *err)
-{
-	for (size_t i = 0; i < plan->nft.n_slices; i++)
-		plan->nft.slices[i].protos = 0;
-	net_list_free(&plan->nft.npt_claim);
-	return nft_table_apply(&plan->nft, err);
-}
-
-/* The data plane comes first: nothing is claimed before it works. */
-static int start_engine(struct instance *inst, struct err *err)
-{
-	struct plan *plan = NULL;
-	struct engine *e = NULL;
-	int ret = make_plan(inst, &plan, err);
-
-	if (!ret)
-		ret = fail_at("load", err);
-	if (!ret)
-		ret = engine_open(&inst->link, plan, inst->conf->pin_dir, inst->cif->attach, &e,
-				  err);
-	/* an earlier einat's table must not claim what the data plane takes no more */
-	if (!ret && !inst->plan && engine_takes_over(e) && engine_differs(e, plan))
-		ret = write_unclaimed(plan, err);
-	if (!ret)
-		instance_forget_prefixes(inst, plan);
-	if (!ret)
-		ret = engine_configure(e, plan, &inst->link, err);
-	if (!ret)
-		ret = fail_at("attach", err);
-	if (!ret)
-		ret = engine_attach(e, err);
-	plan_free(plan);
-	if (ret) {
-		engine_close(e);
-		return ret;
-	}
-	inst->engine = e;
-	instance_slow_open(inst);
-	return 0;
-}
-
-/* More addresses than the maps were made for: larger ones, bindings come along. */
-static void enlarge(struct instance *inst, const struct plan *plan)
-{
-	struct engine *old = inst->engine;
-	struct err err = { "" };
-
-	if (engine_fits(old, plan, &inst->link))
-		return;
-	if (start_engine(inst, &err))
-		log_error("%s: not all external addresses can be served: %s", inst->cif->name,
-			  err.text);
-	else
-		engine_close(old);
-}
-
-int instance_apply(struct instance *inst, struct err *err)
-{
-	struct plan *plan = NULL;
-	int ret = apply_between(inst, err);
-
-	if (!ret)
-		ret = make_plan(inst, &plan, err);
-	if (!ret)
-		enlarge(inst, plan);
-	if (!ret)
-		instance_forget_prefixes(inst, plan);
-	if (!ret)
-		ret = engine_configure(inst->engine, plan, &inst->link, err);
-	if (!ret)
-		ret = apply_nft(inst, plan, err);
-	if (ret) {
-		plan_free(plan);
-		return ret;
-	}
-	take_plan(inst, plan); /* it is what the table holds now, whatever comes after */
-	return apply_hairpin(inst, plan, err);
-}
-
-/* From here on new flows go to masquerade; bindings that exist are served. */
-int instance_unclaim(struct instance *inst, struct err *err)
-{
-	struct plan *plan = NULL;
-	int ret;
-
-	if (!inst->plan)
-		return 0; /* nothing was written yet */
-	suspend_all(inst, true);
-	ret = make_plan(inst, &plan, err);
-	if (!ret && nft_table_exists(inst->cif->name, err) == 1)
-		ret = nft_table_update(&inst->plan->nft, &plan->nft, err);
-	if (ret) {
-		plan_free(plan);
-		return ret;
-	}
-	plan_free(inst->plan);
-	inst->plan = plan;
-	return 0;
-}
-
 /*
  * Fresh start: the port split first, without a claim, so that masquerade stays out of the slice
  * from here on; then conntrack shows for good which ports it holds; then the claim.
@@ -311,9 +59,9 @@ static int start_rules(struct instance *inst, struct err *err)
 	int ret = 0;
 
 	if (fresh) {
-		suspend_all(inst, true);
+		instance_suspend(inst, true);
 		ret = instance_apply(inst, err);
-		suspend_all(inst, false);
+		instance_suspend(inst, false);
 	}
 	if (!ret)
 		ret = observe_flows(&inst->link, inst->ct, inst->owners, err);
@@ -362,7 +110,7 @@ static int start_link(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = observe_flows(&inst->link, inst->ct, inst->owners, err);
 	if (!ret)
-		ret = start_engine(inst, err);
+		ret = instance_start_engine(inst, err);
 	if (!ret)
 		ret = start_rules(inst, err);
 	return ret;
@@ -390,7 +138,7 @@ int instance_reopen(struct instance *inst, struct err *err)
 	int ret;
 
 	inst->foreign = NULL;
-	suspend_all(inst, false);
+	instance_suspend(inst, false);
 	ret = start_link(inst, err);
 	if (!ret) {
 		foreign_free(old);
@@ -443,7 +191,7 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 	family = cif->ipv6 != inst->cif->ipv6 || !cif->n_npts != !inst->cif->n_npts;
 	inst->conf = conf;
 	inst->cif = cif;
-	suspend_all(inst, false);
+	instance_suspend(inst, false);
 	if (ret)
 		return ret;
 	if (family)
@@ -454,7 +202,7 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 		return err_sys(err, ENOMEM, "cannot reload %s", cif->name);
 	if (!old)
 		return 0; /* the interface is absent: link_back() will use the new one */
-	ret = start_engine(inst, err);
+	ret = instance_start_engine(inst, err);
 	if (!ret)
 		engine_close(old);
 	if (!ret)

@@ -52,6 +52,10 @@ struct instance {
 int instance_apply(struct instance *inst, struct err *err);
 /** instance_unclaim() - new flows go to masquerade; bindings that exist are served. */
 int instance_unclaim(struct instance *inst, struct err *err);
+/** instance_suspend() - whether plans claim nothing from now on, for any slice. */
+void instance_suspend(struct instance *inst, bool suspended);
+/** instance_start_engine() - load, configure and attach; inst->engine is another one then. */
+int instance_start_engine(struct instance *inst, struct err *err);
 /** instance_resume() - the next plan claims again. */
 void instance_resume(struct instance *inst);
 /** instance_reopen() - start anew on inst->link, a new interface of the same name. */
