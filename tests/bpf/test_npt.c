@@ -140,9 +140,9 @@ static const struct npt_case cases[] = {
 	    { EINAT_OUT, UDP6(S64, X48), R(HAIRPIN), UDP6(X64, X48) },
 	    { EINAT_IN, UDP6(X64, X48), R(NPT), UDP6(X64, S48) },
 	    { EINAT_OUT, UDP6(S48, "2001:db8:1:d551::9"), R(HAIRPIN),
-	      UDP6(X48, "2001:db8:1:d551::9") },
-	    /* what came in here and would go out to ourselves goes round in circles */
-	    { EINAT_OUT, UDP6(S48, X64), R(TTL), .iif = 1 } } },
+	      UDP6(X48, "2001:db8:1:d551::9") } } },
+	{ "hairpin: what came in here and would go out to ourselves goes round in circles",
+	  { { EINAT_OUT, UDP6(S48, X64), R(TTL), .iif = 1 } } },
 	{ "errors from outside: the quoted source too",
 	  { { EINAT_IN, ERR6(1, REM, X48, Q(UDP6(X48, REM))), R(NPT),
 	      ERR6(1, REM, S48, Q(UDP6(S48, REM))) },
