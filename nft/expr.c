@@ -481,6 +481,12 @@ void do_drop(struct rule *r)
 	say(r, "drop");
 }
 
+void do_accept(struct rule *r)
+{
+	verdict(r, NF_ACCEPT, NULL);
+	say(r, "accept");
+}
+
 const char *l4proto_text(uint8_t ipproto)
 {
 	return ipproto == IPPROTO_ICMPV6 ? "ipv6-icmp" : proto_name(proto_bit(ipproto));

@@ -65,6 +65,7 @@ void do_dnat_map(struct rule *r, const char *map);
 void do_goto(struct rule *r, const char *chain);
 void do_return(struct rule *r);
 void do_drop(struct rule *r);
+void do_accept(struct rule *r);
 
 /** l4proto_text() - as nft spells it. */
 const char *l4proto_text(uint8_t ipproto);

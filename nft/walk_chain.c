@@ -51,6 +51,9 @@ static void touch(struct walk *w, enum walk_what what, const struct fw_op *op,
 		fx->unknown = true;
 		break;
 	default:
+		/* the other chain sees these packets all the same */
+		if (w->apart)
+			return;
 		break;
 	}
 	region_join(w->space, &fx->touched, r);
@@ -320,6 +323,21 @@ static void concerned(struct space *s, const struct fw_rule *rule, struct region
 				ready_clear(&ready[i][six]);
 }
 
+/* A rule that only counts or logs changes nothing, however unsure it is whom it matches. */
+static bool has_effect(const struct fw_rule *r)
+{
+	for (size_t i = 0; i < r->n_ops; i++) {
+		const struct fw_op *op = &r->ops[i];
+
+		if (op->kind == FW_VERDICT && op->verdict.code == FW_CONTINUE)
+			return false;
+		if (op->kind != FW_MATCH && op->kind != FW_MAYBE &&
+		    (op->kind != FW_LOOKUP || op->lookup.vmap))
+			return true;
+	}
+	return false;
+}
+
 static int walk_rule(struct flow *f, struct region *rest)
 {
 	struct space *s = f->w->space;
@@ -327,7 +345,7 @@ static int walk_rule(struct flow *f, struct region *rest)
 	bool end = false;
 	int ret = 0;
 
-	if (too_much(f->w))
+	if (too_much(f->w) || !has_effect(f->rule))
 		return 0;
 	concerned(s, f->rule, rest, &in);
 	for (size_t i = 0; i < f->rule->n_ops && !ret && !end && in.n; i++) {

@@ -275,7 +275,15 @@ static bool other_place(const struct fw_chain *nat, const struct fw_chain *next)
 	return !next || !next->nat || nat->hook != next->hook;
 }
 
-int walk_run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region *r)
+/* Chains that never see packets of @family: their order with those that do means nothing. */
+static bool sees_family(const struct fw_chain *c, uint8_t family)
+{
+	int f = c->table->family;
+
+	return f == family || (f != NFPROTO_IPV4 && f != NFPROTO_IPV6);
+}
+
+static int run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region *r)
 {
 	const struct fw_chain **list;
 	bool *same;
@@ -286,7 +294,8 @@ int walk_run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region 
 		return ret;
 	/* chains that are left out take part in nothing */
 	for (size_t i = 0; i < n; i++) {
-		if (w->skip && w->skip(w, list[i]))
+		if ((w->skip && w->skip(w, list[i])) ||
+		    (r->n && !sees_family(list[i], r->b[0].family)))
 			continue;
 		same[kept] = kept && same[i] && !(w->apart && list[i]->nat);
 		list[kept++] = list[i];
@@ -310,5 +319,25 @@ int walk_run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region 
 	pass_conntrack(w, hook, NULL, r);
 	free(list);
 	free(same);
+	return ret;
+}
+
+/* Each family by itself. */
+int walk_run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region *r)
+{
+	struct region six = { .widened = r->widened };
+	size_t kept = 0;
+	int ret;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (is6(&r->b[i]))
+			region_push(w->space, &six, &r->b[i]);
+		else
+			r->b[kept++] = r->b[i];
+	r->n = kept;
+	ret = run_hook(w, hook, bridge, r);
+	if (!ret && six.n)
+		ret = run_hook(w, hook, bridge, &six);
+	region_move(w->space, r, &six);
 	return ret;
 }

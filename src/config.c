@@ -141,7 +141,7 @@ static int check_words(int argc, char **argv, const struct command *cmd, struct 
 			continue;
 		if (i + 1 >= argc)
 			return err_set(err, EINVAL, "%s needs an argument: %s", shown, o->arg);
-		if (argv[i + 1][0] == '-')
+		if (argv[i + 1][0] == '-' && argv[i + 1][1])
 			return err_set(err, EINVAL, "%s needs an argument: %s, but '%s' follows",
 				       shown, o->arg, argv[i + 1]);
 		i++;
@@ -270,7 +270,8 @@ static int finish_with_file(struct opt_ctx *x, struct err *err)
 static int finish_without_file(struct opt_ctx *x, const struct command *cmd, struct err *err)
 {
 	struct conf *c = x->conf;
-	bool planned = cmd->command == CMD_RUN || cmd->command == CMD_PLAN;
+	bool planned = cmd->command == CMD_RUN || cmd->command == CMD_PLAN ||
+		       (cmd->command == CMD_CHECK && !c->bare && !c->list && !c->explain);
 	int ret;
 
 	if (!x->cif->name) {
@@ -289,6 +290,16 @@ static int finish_without_file(struct opt_ctx *x, const struct command *cmd, str
 	if (!ret)
 		ret = conf_check_if(x->cif, err);
 	return ret;
+}
+
+/* No word about what an interface or a slice is to be: `einat check` asks the running einat. */
+static bool is_bare(const struct opt_ctx *x)
+{
+	for (size_t i = 0; i < n_options; i++)
+		if ((x->seen & opt_bit(&options[i])) && options[i].set != set_interface &&
+		    (options[i].scope == OPT_IFACE || options[i].scope == OPT_SLICE))
+			return false;
+	return !x->conf->config_path && !x->conf->from_path;
 }
 
 /* @help_of: what --help is about, NULL for everything */
@@ -315,6 +326,7 @@ static int parse_options(int argc, char **argv, const struct command *cmd,
 			help_print(stdout, help_of);
 		return 0;
 	}
+	c->bare = is_bare(&x);
 	ret = c->config_path ? finish_with_file(&x, err) : finish_without_file(&x, cmd, err);
 	if (!ret)
 		ret = opt_defaults(&x, OPT_GLOBAL, err);

@@ -64,6 +64,7 @@ struct conf_if {
 	enum conf_attach attach;
 	bool guard_strict, refuse_when_full;
 	bool ipv6; /* NAT66 */
+	bool open; /* insert the accept rule where others drop; an inbound mark is set then */
 	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_close; /* seconds */
 	uint32_t t_tcp_syn; /* 0: as t_tcp_close */
 	uint32_t max_per_host[PROTO_COUNT]; /* ports of one internal host; 0: any number */
@@ -77,7 +78,15 @@ struct conf {
 	char *pin_dir; /* never NULL after conf_parse() */
 	int log_level; /* enum log_level of src/log.h */
 	bool dry_run, json, purge; /* dry_run: set exactly for CMD_PLAN */
+	bool force; /* run in spite of conflicts */
+	/* check: */
+	bool list; /* only list the codes */
+	bool bare; /* nothing but the interface was named, or not even that */
+	char *explain, *save_path, *from_path; /* NULL: not given */
 };
+
+/* The inbound mark of --open: a bit that no program known to einat uses, docs/findings.md. */
+#define CONF_OPEN_MARK 0x10000000u
 
 #define EINAT_VERSION "0.1.0"
 

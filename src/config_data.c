@@ -62,6 +62,9 @@ void conf_free(struct conf *c)
 	free(c->ifs);
 	free(c->config_path);
 	free(c->pin_dir);
+	free(c->explain);
+	free(c->save_path);
+	free(c->from_path);
 	free(c);
 }
 

@@ -127,7 +127,11 @@ static int start_one(struct daemon *d, const struct conf *conf, const struct con
 		ret = watch(d, control_fd(s->control), err);
 	if (!ret)
 		ret = watch(d, instance_events_fd(s->inst), err);
-	return ret ? ret : watch(d, instance_slow_fd(s->inst), err);
+	if (!ret)
+		ret = watch(d, instance_slow_fd(s->inst), err);
+	if (!ret && instance_check_fd(s->inst) >= 0)
+		ret = watch(d, instance_check_fd(s->inst), err);
+	return ret;
 }
 
 /* To systemd, if it started einat with Type=notify; see sd_notify(3). */
@@ -189,6 +193,9 @@ static void on_control(struct daemon *d, struct served *s)
 		answer = to_text(instance_bindings(s->inst));
 	} else if (!strcmp(request, "stats")) {
 		answer = to_text(instance_stats(s->inst));
+	} else if (!strcmp(request, "check")) {
+		instance_check_answer(s->inst, fd);
+		return;
 	} else if (!strcmp(request, "stop")) {
 		int ret = stop_one(s, &err);
 
@@ -256,6 +263,8 @@ static void on_readable(struct daemon *d, int fd)
 				instance_on_conntrack(s->inst);
 			else if (s->inst && fd == instance_slow_fd(s->inst))
 				instance_on_slow(s->inst);
+			else if (s->inst && fd == instance_check_fd(s->inst))
+				instance_on_check(s->inst);
 			else if (s->inst && s->control && fd == control_fd(s->control))
 				on_control(d, s);
 		}

@@ -67,7 +67,9 @@ void help_print(FILE *out, const struct command *cmd)
 	static const char *const heads[OPT_SEC_COUNT] = { "Slice options", "Run options",
 							  "General options" };
 	/* commands that take no slice have few options: one list */
-	bool sections = !cmd || cmd->command == CMD_RUN || cmd->command == CMD_PLAN, head = false;
+	bool sections = !cmd || cmd->command == CMD_RUN || cmd->command == CMD_PLAN ||
+			cmd->command == CMD_CHECK;
+	bool head = false;
 	char left[80];
 
 	if (cmd) {

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "nft/open.h"
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
@@ -178,6 +179,15 @@ static int change_family(struct instance *inst, struct err *err)
 	return ret ? ret : observe_flows(&inst->link, inst->ct, inst->owners, err);
 }
 
+/* Without --open, and with another mark, rules of earlier are of no use. */
+static void close_what_is_open(const struct conf_if *cif)
+{
+	struct err err = { "" };
+
+	if (nft_open_remove(cif->name, &err))
+		log_warn("%s: %s", cif->name, err.text);
+}
+
 int instance_reload(struct instance *inst, const struct conf *conf, const struct conf_if *cif,
 		    struct err *err)
 {
@@ -209,6 +219,8 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 		ret = instance_apply(inst, err);
 	if (!ret && !cif->n_hairpin_ifs)
 		ret = hairpin_remove(cif->name, err);
+	close_what_is_open(cif);
+	instance_check_want(inst);
 	inst->retry = ret != 0;
 	return ret;
 }
@@ -250,11 +262,14 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 	/* rules of an earlier einat that was killed */
 	if (!ret && !cif->n_hairpin_ifs)
 		ret = hairpin_remove(cif->name, err);
+	if (!ret && !cif->open)
+		close_what_is_open(cif);
 	if (ret) {
 		undo_start(inst);
 		instance_free(inst);
 		return ret;
 	}
+	instance_check_open(inst);
 	*ret_inst = inst;
 	return 0;
 }
@@ -265,6 +280,7 @@ void instance_free(struct instance *inst)
 		return;
 	for (size_t i = 0; i < inst->n_told; i++)
 		free(inst->told[i]);
+	recheck_close(inst->recheck);
 	plan_free(inst->plan);
 	nft_edits_free(inst->edits);
 	instance_slow_close(inst);
@@ -327,6 +343,11 @@ int instance_stop(struct instance *inst, struct err *err)
 		}
 	}
 	step = nft_table_remove(inst->cif->name, &e);
+	if (step && !ret) {
+		ret = step;
+		first = e;
+	}
+	step = nft_open_remove(inst->cif->name, &e);
 	if (step && !ret) {
 		ret = step;
 		first = e;

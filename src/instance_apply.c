@@ -52,7 +52,7 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 }
 
 /* Each warning is told once, also when its cause goes and comes back with a reload. */
-static bool told(struct instance *inst, const char *text)
+bool instance_told(struct instance *inst, const char *text)
 {
 	for (size_t i = 0; i < inst->n_told; i++)
 		if (!strcmp(inst->told[i], text))
@@ -67,7 +67,7 @@ static bool told(struct instance *inst, const char *text)
 static void take_plan(struct instance *inst, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_warnings; i++)
-		if (!told(inst, plan->warnings[i]))
+		if (!instance_told(inst, plan->warnings[i]))
 			log_warn("%s: %s", inst->cif->name, plan->warnings[i]);
 	plan_free(inst->plan);
 	inst->plan = plan;

@@ -140,6 +140,7 @@ void instance_on_link(struct instance *inst, int events)
 	struct link_info now;
 	struct err err;
 
+	instance_check_want(inst);
 	if (events & LINK_EV_LINK) {
 		if (observe_link(inst->cif, &now, &err))
 			log_error("%s: %s", inst->cif->name, err.text);
@@ -195,6 +196,7 @@ void instance_tick(struct instance *inst)
 	struct err err;
 
 	inst->ticks++;
+	instance_check_tick(inst);
 	if (inst->retry && inst->ticks % second == 0 && inst->link.ifindex) {
 		if (inst->engine)
 			instance_try_apply(inst, "an earlier failure");

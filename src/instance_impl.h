@@ -7,6 +7,7 @@
 #include "src/engine.h"
 #include "src/instance.h"
 #include "src/observe.h"
+#include "src/recheck.h"
 #include "src/slowpath.h"
 
 /* A firewall whose rules never stay the same must not fill the memory. */
@@ -44,6 +45,7 @@ struct instance {
 	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
 	struct restore restore[RESTORE_COUNT];
 	struct nft_edits *edits; /* of users, in the sets of the table */
+	struct recheck *recheck; /* NULL: it could not be opened */
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told;
 };
@@ -87,6 +89,12 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  * their next packet is masqueraded.
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
+/** instance_told() - was this logged before? Remembers it. */
+bool instance_told(struct instance *inst, const char *text);
+void instance_check_open(struct instance *inst);
+void instance_check_want(struct instance *inst); /* something changed */
+void instance_check_tick(struct instance *inst);
+json_t *instance_conflicts(const struct instance *inst);
 /** fail_at() - for tests: -EIO if the environment's EINAT_FAIL_AT names @step. */
 int fail_at(const char *step, struct err *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/open.h"
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/pin.h"
@@ -144,6 +145,8 @@ int instance_remove(const struct conf *conf, const char *ifname, struct err *err
 	step = hairpin_remove(ifname, ret ? NULL : err);
 	ret = ret ? ret : step;
 	step = nft_table_remove(ifname, ret ? NULL : err);
+	ret = ret ? ret : step;
+	step = nft_open_remove(ifname, ret ? NULL : err);
 	ret = ret ? ret : step;
 	pin_path(conf->pin_dir, ifname, pin, sizeof(pin));
 	if (link.ifindex && ct) {

@@ -97,6 +97,7 @@ static void read_edits(struct instance *inst)
 /* The table is mended at once; others' rules may come in a burst, so these are read later. */
 void instance_on_rules(struct instance *inst, int events, const char *by)
 {
+	instance_check_want(inst);
 	if (events & NFT_EV_FOREIGN)
 		instance_foreign_changed(inst);
 	if (events & NFT_EV_EDITED && !(events & NFT_EV_REPLACED))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/cmd_check.h"
 #include "src/config.h"
 #include "src/daemon.h"
 #include "src/instance.h"
@@ -42,7 +43,8 @@ static int cmd_plan(const struct conf *conf)
 	struct err err = { "" };
 
 	for (size_t i = 0; i < conf->n_ifs; i++)
-		if (instance_plan(&conf->ifs[i], &err))
+		if (instance_plan(&conf->ifs[i], &err) ||
+		    (conf->ifs[i].open && check_plan_open(&conf->ifs[i], &err)))
 			return fail(&err);
 	return 0;
 }
@@ -61,6 +63,7 @@ static int cmd_stop(const struct conf *conf)
 static int dispatch(struct conf *conf, int argc, char **argv)
 {
 	struct err err = { "" };
+	int code;
 
 	switch (conf->command) {
 	case CMD_HELP:
@@ -77,11 +80,16 @@ static int dispatch(struct conf *conf, int argc, char **argv)
 			return fail(&err);
 		}
 		break;
-	case CMD_CHECK:
+	case CMD_CHECK: /* may be about another host, or none */
 		break;
 	}
 	switch (conf->command) {
 	case CMD_RUN:
+		code = check_before_run(conf);
+		if (code) {
+			conf_free(conf);
+			return code;
+		}
 		return daemon_run(conf, argc, argv);
 	case CMD_PLAN:
 		return cmd_plan(conf);
@@ -91,8 +99,9 @@ static int dispatch(struct conf *conf, int argc, char **argv)
 	case CMD_BINDINGS:
 	case CMD_STATS:
 		return show(conf, &err) ? fail(&err) : 0;
-	case CMD_HELP:
 	case CMD_CHECK:
+		return cmd_check(conf);
+	case CMD_HELP:
 		break;
 	}
 	return 0;

@@ -372,6 +372,48 @@ OPT_SETTER(set_purge)
 	return 0;
 }
 
+OPT_SETTER(set_open)
+{
+	(void)o, (void)arg, (void)err;
+	x->cif->open = true;
+	/* --inbound-mark, before or after, replaces it */
+	if (!x->cif->inbound_mark.mask)
+		x->cif->inbound_mark = (struct conf_mark){ CONF_OPEN_MARK, CONF_OPEN_MARK };
+	return 0;
+}
+
+OPT_SETTER(set_force)
+{
+	(void)o, (void)arg, (void)err;
+	x->conf->force = true;
+	return 0;
+}
+
+OPT_SETTER(set_save)
+{
+	(void)o;
+	return set_string(&x->conf->save_path, arg, err);
+}
+
+OPT_SETTER(set_from)
+{
+	(void)o;
+	return set_string(&x->conf->from_path, arg, err);
+}
+
+OPT_SETTER(set_list)
+{
+	(void)o, (void)arg, (void)err;
+	x->conf->list = true;
+	return 0;
+}
+
+OPT_SETTER(set_explain)
+{
+	(void)o;
+	return set_string(&x->conf->explain, arg, err);
+}
+
 OPT_SETTER(set_help)
 {
 	(void)o, (void)arg, (void)err;

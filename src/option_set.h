@@ -46,6 +46,12 @@ OPT_SETTER(set_ipv6);
 OPT_SETTER(set_nptv6);
 OPT_SETTER(set_json);
 OPT_SETTER(set_purge);
+OPT_SETTER(set_open);
+OPT_SETTER(set_force);
+OPT_SETTER(set_save);
+OPT_SETTER(set_from);
+OPT_SETTER(set_list);
+OPT_SETTER(set_explain);
 OPT_SETTER(set_help);
 OPT_SETTER(set_version);
 

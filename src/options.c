@@ -7,7 +7,9 @@
 #include "src/options.h"
 #include "src/pin.h"
 
-#define C_PLAN	 (1u << CMD_RUN | 1u << CMD_PLAN)
+#define C_RUN	 (1u << CMD_RUN)
+#define C_CHECK	 (1u << CMD_CHECK)
+#define C_PLAN	 (1u << CMD_RUN | 1u << CMD_PLAN | 1u << CMD_CHECK)
 #define C_SHOW	 (1u << CMD_STATUS | 1u << CMD_BINDINGS | 1u << CMD_STATS)
 #define C_STOP	 (1u << CMD_STOP)
 #define C_ALL	 (C_PLAN | C_SHOW | C_STOP)
@@ -68,8 +70,12 @@ const struct opt options[] = {
 	  "6296); EXTERNAL auto: the prefix of the interface", NULL,
 	  IF_R(OPT_LIST), set_nptv6 },
 	{ "dry-run", 0, NULL, "the same as the command plan", NULL,
-	  C_PLAN, OPT_CLI, OPT_SEC_RUN, 0, NULL, set_dry_run },
-	{ "open", 0, NULL, NULL, NULL, LATER },
+	  C_PLAN & ~C_CHECK, OPT_CLI, OPT_SEC_RUN, 0, NULL, set_dry_run },
+	{ "force", 0, NULL, "start in spite of conflicts that check finds", NULL,
+	  C_RUN, OPT_CLI, OPT_SEC_RUN, 0, NULL, set_force },
+	{ "open", 0, NULL, "insert a rule that accepts the inbound mark into each nftables chain that "
+	  "would drop what einat translates inwards; removed on stop", NULL,
+	  IF_R(0), set_open },
 	{ "notrack", 0, NULL, NULL, NULL, LATER },
 	{ "fast", 0, NULL, NULL, NULL, LATER },
 	{ "order", 0, "first|last", NULL, NULL, LATER },
@@ -81,7 +87,16 @@ const struct opt options[] = {
 	{ "log-level", 0, "error|warn|info|debug", "how much is logged", "info",
 	  C_ALL, OPT_GLOBAL, OPT_SEC_GENERAL, 0, NULL, set_log_level },
 	{ "json", 0, NULL, "print JSON", NULL,
-	  C_SHOW, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_json },
+	  C_SHOW | C_CHECK, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_json },
+	{ "save", 0, "FILE", "write the snapshot of this host to a file (- for standard output), to "
+	  "be analysed elsewhere", NULL,
+	  C_CHECK, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_save },
+	{ "from", 0, "FILE", "analyse such a file instead of this host", NULL,
+	  C_CHECK, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_from },
+	{ "list", 0, NULL, "list all codes of findings", NULL,
+	  C_CHECK, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_list },
+	{ "explain", 0, "CODE", "the long story of a finding's code", NULL,
+	  C_CHECK, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_explain },
 	{ "purge", 0, NULL, "also remove what an einat that was killed earlier left behind", NULL,
 	  C_STOP, OPT_CLI, OPT_SEC_GENERAL, 0, NULL, set_purge },
 	{ "version", 0, NULL, "print the version", NULL,
@@ -94,6 +109,9 @@ const size_t n_options = sizeof(options) / sizeof(options[0]);
 const struct command commands[] = {
 	{ "run", CMD_RUN, "-i IF | --config FILE [slice options] [run options]",
 	  "run in the foreground until SIGINT or SIGTERM (the default)" },
+	{ "check", CMD_CHECK, "[-i IF | --config FILE] [slice options] [run options] [--json]",
+	  "what would go wrong on this host, or has gone wrong; exit status 0: nothing, 1: warnings, "
+	  "2: conflicts, 3: it could not be told" },
 	{ "plan", CMD_PLAN, "-i IF | --config FILE [slice options] [run options]",
 	  "print what would be written, as nft and ip syntax; changes nothing" },
 	{ "status", CMD_STATUS, "[-i IF] [--json]", "what runs, and with which plan" },
@@ -102,7 +120,6 @@ const struct command commands[] = {
 	{ "stop", CMD_STOP, "-i IF | --config FILE [--purge]",
 	  "hand live flows to masquerade, then remove all that einat wrote" },
 	{ "help", CMD_HELP, "[COMMAND]", "print this help, or that of a command" },
-	{ "check", -1, NULL, NULL },
 	{ "metrics", -1, NULL, NULL },
 	{ "migrate", -1, NULL, NULL },
 };

@@ -219,6 +219,9 @@ void report_print_status(const json_t *st, FILE *out)
 			" times, undone again%s%s; next try in %" JSON_INTEGER_FORMAT " s\n",
 			text(v, "what"), number(v, "restored"), *text(v, "by") ? " by " : "",
 			text(v, "by"), number(v, "next"));
+	json_array_foreach (json_object_get(st, "conflicts"), i, v)
+		fprintf(out, "  conflict %s: %s (%s)\n", text(v, "code"), text(v, "what"),
+			text(v, "where"));
 	json_array_foreach (json_object_get(st, "warnings"), i, v)
 		fprintf(out, "  warning: %s\n", json_string_value(v));
 }

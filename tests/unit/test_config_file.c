@@ -93,7 +93,7 @@ static const struct {
 	{ SLICE("~pin = \"/p\";"), "pin: does not belong here", "top of the file" },
 	{ IF("~json = true;"), "json: does not belong here", "command line" },
 	{ "~config = \"x\";", "config: does not belong here", "command line" },
-	{ IF("~open = true;"), "open: not available in this version", NULL },
+	{ IF("~notrack = true;"), "notrack: not available in this version", NULL },
 	{ "~fast = true;", "fast: not available in this version", NULL },
 	/* values */
 	{ "log-level = ~\"loud\";", "log-level: 'loud' is not one of", NULL },

@@ -175,9 +175,10 @@ static void test_completion(void **state)
 {
 	(void)state;
 	complete("sta", "status\nstats\n", true);
-	complete("''", "run\nplan\nstatus\n", false);
+	complete("''", "run\ncheck\nplan\nstatus\n", false);
 	complete("", "run\n", false);
-	complete("ch", "", true); /* not available yet */
+	complete("ch", "check\n", true);
+	complete("met", "", true); /* not available yet */
 	complete("help b", "bindings\n", true);
 	complete("--exclude", "--exclude-dest\n--exclude-ports\n", true);
 	complete("run --exclude-d", "--exclude-dest\n", true);

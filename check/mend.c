@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What mends a finding, in the words of the program that owns the rule. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/netfilter.h>
+
+#include "check/owner.h"
+#include "nft/text.h"
+
+/* Bits that no program known to FACTS uses: what is proposed while no inbound mark is set. */
+#define FREE_MARK 0x10000000u
+
+static char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static char *text(const char *fmt, ...)
+{
+	char *out = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&out, fmt, ap) < 0)
+		out = NULL;
+	va_end(ap);
+	return out;
+}
+
+static const char *iptables_of(const struct fw_table *t)
+{
+	if (t->legacy)
+		return t->family == NFPROTO_IPV6 ? "ip6tables-legacy" : "iptables-legacy";
+	return t->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
+}
+
+/* The chain of the program in @table in which users may put rules. */
+static const char *user_chain(const struct mend_ask *a)
+{
+	bool v6 = a->chain->table->family == NFPROTO_IPV6;
+	const char *name = NULL;
+
+	if (a->owner == OWNER_DOCKER)
+		name = "DOCKER-USER";
+	else if (a->owner == OWNER_UFW)
+		name = v6 ? "ufw6-before-forward" : "ufw-before-forward";
+	for (size_t i = 0; name && i < a->snap->n_chains; i++)
+		if (a->snap->chains[i]->table == a->chain->table &&
+		    !strcmp(a->snap->chains[i]->name, name))
+			return name;
+	return NULL;
+}
+
+static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t mask)
+{
+	const struct fw_table *t = a->chain->table;
+	const char *user = user_chain(a), *tool = iptables_of(t);
+
+	if (a->owner == OWNER_UFW && user)
+		return text("# in /etc/ufw/%s, before its COMMIT, then: ufw reload\n"
+			    "-A %s -m mark --mark 0x%x/0x%x -j ACCEPT",
+			    t->family == NFPROTO_IPV6 ? "before6.rules" : "before.rules", user,
+			    mark, mask);
+	return text("%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT", tool, t->name,
+		    user ? user : a->chain->name, mark, mask);
+}
+
+static char *accept_firewalld(const struct mend_ask *a)
+{
+	return text("firewall-cmd --permanent --new-policy einat-in\n"
+		    "firewall-cmd --permanent --policy einat-in --add-ingress-zone "
+		    "\"$(firewall-cmd --get-zone-of-interface=%s)\"\n"
+		    "firewall-cmd --permanent --policy einat-in --add-egress-zone ZONE-OF-THE-LAN\n"
+		    "firewall-cmd --permanent --policy einat-in --set-target ACCEPT\n"
+		    "firewall-cmd --reload\n"
+		    "# firewalld cannot match a mark: this lets in whatever is addressed to a LAN "
+		    "host from outside",
+		    a->ifname);
+}
+
+static char *accept_fw4(uint32_t mark, uint32_t mask)
+{
+	return text("uci add firewall rule\n"
+		    "uci set firewall.@rule[-1].name=einat\n"
+		    "uci set firewall.@rule[-1].src=wan\n"
+		    "uci set firewall.@rule[-1].dest=lan\n"
+		    "uci set firewall.@rule[-1].proto=all\n"
+		    "uci set firewall.@rule[-1].mark=0x%x/0x%x\n"
+		    "uci set firewall.@rule[-1].target=ACCEPT\n"
+		    "uci commit firewall && service firewall reload",
+		    mark, mask);
+}
+
+/* In front of the rule that drops, or at the end, where only the policy is left. */
+static char *accept_nft(const struct mend_ask *a, uint32_t mark, uint32_t mask)
+{
+	const struct fw_table *t = a->chain->table;
+	char at[40] = "";
+
+	if (a->handle)
+		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
+	return text("nft %s rule %s %s %s%s meta mark and 0x%x == 0x%x accept\n"
+		    "# --open does this, keeps it over reloads and removes it on stop",
+		    a->handle ? "insert" : "add", family_text(t->family), t->name, a->chain->name,
+		    at, mask, mark);
+}
+
+char *mend_accept(const struct mend_ask *a)
+{
+	uint32_t mark = a->mask ? a->mark : FREE_MARK, mask = a->mask ? a->mask : FREE_MARK;
+	char *rule, *whole = NULL;
+
+	if (a->owner == OWNER_FIREWALLD)
+		return accept_firewalld(a);
+	if (a->owner == OWNER_FW4)
+		rule = accept_fw4(mark, mask);
+	else if (table_tool(a->snap, a->chain->table) != TEXT_NFT)
+		rule = accept_iptables(a, mark, mask);
+	else
+		rule = accept_nft(a, mark, mask);
+	if (!rule || a->mask)
+		return rule;
+	whole = text("# start einat with --inbound-mark 0x%x/0x%x, then:\n%s", mark, mask, rule);
+	free(rule);
+	return whole;
+}
+
+char *mend_replies(const struct mend_ask *a)
+{
+	if (a->owner == OWNER_DOCKER)
+		return text("# make the network anew with\n"
+			    "docker network create -o "
+			    "com.docker.network.bridge.trusted_host_interfaces=%s NAME\n"
+			    "# or in /etc/docker/daemon.json: \"allow-direct-routing\": true\n"
+			    "# or leave its subnet out of --internal",
+			    a->ifname);
+	if (a->owner == OWNER_LIBVIRT)
+		return text("# leave the subnet out of --internal, or make the network routed:\n"
+			    "virsh net-edit NAME    # <forward mode='open'/>");
+	return mend_accept(a);
+}
+
+char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
+{
+	const char *move = NULL;
+	char *keep;
+
+	switch (a->owner) {
+	case OWNER_DOCKER:
+		move = "# or publish another port: docker run -p PORT:...";
+		break;
+	case OWNER_PODMAN:
+		move = "# or publish another port: podman run -p PORT:...";
+		break;
+	case OWNER_FIREWALLD:
+		move = "# or move it: firewall-cmd --permanent --remove-forward-port=...";
+		break;
+	case OWNER_FW4:
+		move = "# or move it: uci set firewall.@redirect[N].src_dport=PORT";
+		break;
+	case OWNER_UPNP:
+		move = "# or keep miniupnpd out of the slice in miniupnpd.conf: "
+		       "deny LOW-HIGH 0.0.0.0/0 0-65535";
+		break;
+	case OWNER_KUBE:
+		move = "# or choose another nodePort for the service";
+		break;
+	case OWNER_NOBODY:
+	case OWNER_UFW:
+	case OWNER_TAILSCALE:
+	case OWNER_LIBVIRT:
+	case OWNER_WG_QUICK:
+	case OWNER_MWAN3:
+	case OWNER_PBR:
+	case OWNER_NETWORKD:
+	case OWNER_COUNT:
+		break;
+	}
+	keep = text("--exclude-ports %s:%s%s%s", proto, ports, move ? "\n" : "", move ? move : "");
+	return keep;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which program wrote a rule, and how that program wants to be told. */
+#ifndef EINAT_CHECK_OWNER_H
+#define EINAT_CHECK_OWNER_H
+
+#include <stdint.h>
+
+#include "nft/read.h"
+
+enum owner {
+	OWNER_NOBODY, /* the operator, or a program that is not known here */
+	OWNER_DOCKER,
+	OWNER_UFW,
+	OWNER_FIREWALLD,
+	OWNER_FW4,
+	OWNER_TAILSCALE,
+	OWNER_KUBE,
+	OWNER_LIBVIRT,
+	OWNER_PODMAN,
+	OWNER_WG_QUICK,
+	OWNER_MWAN3,
+	OWNER_PBR,
+	OWNER_UPNP,
+	OWNER_NETWORKD,
+	OWNER_COUNT,
+};
+
+/** owner_name() - "Docker"; NULL for OWNER_NOBODY. */
+const char *owner_name(enum owner o);
+/**
+ * owner_of() - who wrote @rule of @chain; @rule NULL: the policy of a base chain. @text is the
+ * rule's text, which may name an interface or carry a comment that tells. A guess from names.
+ */
+enum owner owner_of(const struct fw_snapshot *snap, const struct fw_chain *chain,
+		    const struct fw_rule *rule, const char *text);
+
+/* What a mend needs to know. Borrowed. */
+struct mend_ask {
+	const struct fw_snapshot *snap;
+	const struct fw_chain *chain; /* the base or inner chain that drops */
+	uint64_t handle; /* the rule that drops; 0: the policy */
+	enum owner owner;
+	const char *ifname; /* external interface */
+	uint32_t mark, mask; /* inbound mark, host byte order; mask 0: none is set yet */
+};
+
+/* Each returns a malloc'd text of one or more lines, or NULL (out of memory, nothing to say). */
+/** mend_accept() - let in what carries the inbound mark, where it would be dropped. */
+char *mend_accept(const struct mend_ask *a);
+/** mend_replies() - let replies reach a host that a rule shields from the outside. */
+char *mend_replies(const struct mend_ask *a);
+/** mend_dnat() - move a published or forwarded port out of the slice; @ports as text. */
+char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports);
+
+#endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What einat has translated inwards: who drops it, takes it away or changes its mark? */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+
+#include "check/owner.h"
+#include "check/rules_fw.h"
+#include "nft/text.h"
+
+static bool drops(enum walk_what what)
+{
+	return what == WALK_DROP || what == WALK_REJECT || what == WALK_POLICY;
+}
+
+static const char *both(struct fwx *fw, const struct walk_meeting *m, const char *drop)
+{
+	const struct conf_mark *mark = &fw->x->conf->inbound_mark;
+
+	/* what a DNAT rule sends to this host is another finding */
+	if (m->hook == FW_INPUT)
+		return NULL;
+	if (drops(m->what))
+		return drop;
+	switch (m->what) {
+	case WALK_DNAT:
+	case WALK_REDIRECT:
+		return "dnat-translated";
+	case WALK_TPROXY:
+		return "tproxy-slice";
+	case WALK_QUEUE:
+		return "queue-slice";
+	case WALK_NOTRACK:
+		return "notrack-slice";
+	case WALK_OFFLOAD:
+		return "flow-offload";
+	case WALK_UNKNOWN:
+		return "not-understood";
+	case WALK_LIMIT:
+		return "limit";
+	case WALK_MARK:
+		return mark->mask & (~m->op->setmark.keep | m->op->setmark.xor |
+				     m->op->setmark.unknown)
+			       ? "mark-overwritten"
+			       : NULL;
+	case WALK_SNAT:
+	case WALK_DROP:
+	case WALK_REJECT:
+	case WALK_POLICY:
+	case WALK_CTSET:
+	case WALK_DUP:
+	case WALK_FWD:
+	case WALK_WHAT_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+static const char *new_code(struct fwx *fw, const struct walk_meeting *m)
+{
+	return both(fw, m, "drop-inbound");
+}
+
+/* A reply's connection has had its NAT decided when it began. */
+static const char *reply_code(struct fwx *fw, const struct walk_meeting *m)
+{
+	return drops(m->what) ? both(fw, m, "drop-replies") : NULL;
+}
+
+/*
+ * A list of remote addresses that are not wanted is the operator's wish; what a DNAT rule has
+ * taken elsewhere is a finding of its own.
+ */
+static bool concerns(const struct fwx *fw, const struct box *b)
+{
+	/* DNAT leaves the bit in doubt: it may have been to the same address */
+	if (!fw->reply && b->status.fuzzy & IPS_DST_NAT)
+		return false;
+	return !(b->named & 1u << DIM_SADDR);
+}
+
+/* einat can insert its accept rule there: see nft/open.h. */
+static bool can_open(const struct fwx *fw, const struct hit *h)
+{
+	int family = h->chain->table->family;
+
+	return !h->chain->table->owned && table_tool(fw->x->fw, h->chain->table) == TEXT_NFT &&
+	       !h->base->nat &&
+	       (family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6);
+}
+
+static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
+{
+	struct finding *f = fw_hit_finding(fw, h);
+	struct mend_ask ask = { .snap = fw->x->fw,
+				.chain = h->chain,
+				.owner = owner_of(fw->x->fw, h->chain, h->rule, f->text),
+				.ifname = fw->x->conf->name,
+				.handle = h->rule ? h->rule->handle : 0,
+				.mark = fw->x->conf->inbound_mark.value,
+				.mask = fw->x->conf->inbound_mark.mask };
+	char more[64] = "";
+
+	if (h->more)
+		snprintf(more, sizeof(more), " (and %u more rule%s of this hook's chain)", h->more,
+			 h->more == 1 ? "" : "s");
+	finding_set(fw->x->fs, &f->what, "%s %s %s%s%s",
+		    h->rule ? "this rule" : "the policy of this chain",
+		    h->will ? "drops" : "can drop",
+		    reply ? "replies to flows of the slice"
+			  : "new connections to bindings of the slice",
+		    fw_hit_names_ports(fw, h, false) ? ", for some internal ports" : "", more);
+	/* behind the routing decision a masqueraded connection's reply looks the same */
+	if (reply && (h->base->hook == FW_FORWARD || h->base->hook == FW_POSTROUTING)) {
+		f->severity = SEV_WARNING;
+		finding_set(
+			fw->x->fs, &f->what,
+			"%s %s what comes back to internal hosts, masqueraded connections too%s",
+			h->rule ? "this rule" : "the policy of this chain",
+			h->will ? "drops" : "can drop", more);
+	}
+	/* some ports of the inside that are not to be reached: it says so itself */
+	if (!reply && fw_hit_names_ports(fw, h, false))
+		f->severity = SEV_NOTE;
+	f->can_open = !reply && f->severity != SEV_NOTE && can_open(fw, h);
+	f->mend = reply ? mend_replies(&ask) : mend_accept(&ask);
+}
+
+/* A forward that matches the port alone takes bindings with that internal port: only those. */
+static void tell_dnat(struct fwx *fw, const struct hit *h, struct finding *f)
+{
+	char buf[NET_ADDR_STRLEN];
+
+	if (fw_hit_names_ports(fw, h, false))
+		f->severity = SEV_WARNING;
+	finding_set(fw->x->fs, &f->what, "this rule sends %s somewhere else",
+		    fw_hit_names_ports(fw, h, false)
+			    ? "new connections to bindings whose internal port it names"
+			    : "what einat has translated inwards");
+	if (!fw->x->external.n)
+		return;
+	net_addr_format(&fw->x->external.p[0].addr, buf);
+	finding_set(fw->x->fs, &f->mend, "# confine it to the external address, by adding: %s %s",
+		    table_tool(fw->x->fw, h->chain->table) == TEXT_NFT ? "ip daddr" : "-d", buf);
+}
+
+static void tell(struct fwx *fw, const struct hit *h)
+{
+	struct finding *f;
+
+	if (!strcmp(h->code, "drop-inbound") || !strcmp(h->code, "drop-replies")) {
+		tell_drop(fw, h, !strcmp(h->code, "drop-replies"));
+		return;
+	}
+	f = fw_hit_finding(fw, h);
+	if (!strcmp(h->code, "dnat-translated"))
+		tell_dnat(fw, h, f);
+	else if (!strcmp(h->code, "mark-overwritten"))
+		finding_set(fw->x->fs, &f->what,
+			    "this rule changes bits of einat's inbound mark 0x%x/0x%x",
+			    fw->x->conf->inbound_mark.value, fw->x->conf->inbound_mark.mask);
+}
+
+static int ask(struct fwx *fw, bool reply,
+	       const char *(*code_of)(struct fwx *, const struct walk_meeting *))
+{
+	struct region r = { 0 };
+	int ret;
+
+	fw->code_of = code_of;
+	fw->box_counts = concerns;
+	fw->by_chain = true;
+	fw->reply = reply;
+	fw_region_inwards(fw, &r, reply);
+	ret = fw_walk(fw, WALK_INWARDS, &r, true);
+	region_clear(&r);
+	for (size_t i = 0; i < fw->n_hit && !ret; i++)
+		tell(fw, &fw->hit[i]);
+	fw_clear_hits(fw);
+	return ret;
+}
+
+int fw_check_drops(struct fwx *fw)
+{
+	int ret = ask(fw, false, new_code);
+
+	return ret ? ret : ask(fw, true, reply_code);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The packet filter rules of everyone: prepare the questions, ask them. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "check/rules_fw.h"
+
+/* Subnets that foreign rules own, as src/plan.c takes them. */
+static int left_out(struct fwx *fw)
+{
+	const struct foreign *o = fw->foreign;
+	int ret = 0;
+
+	for (size_t i = 0; i < o->n_snat && !ret; i++)
+		for (size_t j = 0; foreign_owns_subnet(&o->snat[i]) && j < o->snat[i].src.n && !ret;
+		     j++)
+			ret = net_list_add(&fw->left_out, &o->snat[i].src.p[j]);
+	return ret;
+}
+
+static struct space *make_space(struct check *x)
+{
+	struct net_addr *local = calloc(x->host->n_addrs + 1, sizeof(*local));
+	struct space_host host = { local, x->host->n_addrs, true };
+	struct space *s = NULL;
+
+	for (size_t i = 0; local && i < x->host->n_addrs; i++)
+		local[i] = x->host->addrs[i].addr;
+	if (local)
+		s = space_new(x->fw, &host);
+	free(local);
+	/* the names that the questions are about come before any region */
+	for (size_t i = 0; s && i < x->host->n_links; i++)
+		space_ifid(s, x->host->links[i].name);
+	if (s)
+		space_ifid(s, x->conf->name);
+	return s;
+}
+
+int check_rules(struct check *x)
+{
+	const struct conf_mark *in = &x->conf->inbound_mark;
+	struct fwx fw = { .x = x };
+	int ret = foreign_analyse(x->fw, x->conf->name, in->value, in->mask, &fw.foreign, NULL);
+
+	if (!ret)
+		ret = left_out(&fw);
+	if (!ret) {
+		fw.space = make_space(x);
+		ret = fw.space ? 0 : -ENOMEM;
+	}
+	if (!ret)
+		ret = fw_check_nat(&fw);
+	if (!ret)
+		ret = fw_check_drops(&fw);
+	if (!ret)
+		ret = fw_check_marks(&fw);
+	net_list_free(&fw.left_out);
+	foreign_free(fw.foreign);
+	space_free(fw.space);
+	return ret;
+}

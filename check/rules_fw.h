@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Packet filter rules: the packets that are asked about, and what they meet. check/ alone. */
+#ifndef EINAT_CHECK_RULES_FW_H
+#define EINAT_CHECK_RULES_FW_H
+
+#include "check/check_impl.h"
+#include "nft/foreign.h"
+#include "nft/walk.h"
+
+#define PRI_CLAIM 99 /* srcnat - 1: where einat's claim stands */
+#define PRI_REST  100 /* srcnat: where einat's masquerade of the rest stands */
+
+/* One rule (or policy) that packets of one question meet. */
+struct hit {
+	const char *code;
+	enum walk_what what;
+	const struct fw_chain *base, *chain; /* @chain: where the rule stands */
+	const struct fw_rule *rule; /* NULL: the policy of the base chain */
+	const struct fw_op *op;
+	bool will;
+	uint16_t named; /* DIM_ bits that rules named on every way to it */
+	struct port_set ports[PROTO_COUNT]; /* destination ports of what meets it */
+	unsigned protos; /* PROTO_ mask */
+	char example[192];
+	unsigned more; /* other rules of the same base chain that do the same */
+};
+
+struct fwx {
+	struct check *x;
+	struct space *space;
+	struct foreign *foreign; /* who masquerades what: as the plan sees it */
+	struct net_list left_out; /* subnets that foreign rules own */
+	struct hit *hit;
+	size_t n_hit;
+	bool reply; /* the packets belong to connections that are known */
+	bool by_chain; /* group what drops by base chain, not by rule */
+	const char *(*code_of)(struct fwx *fw, const struct walk_meeting *m);
+	bool (*box_counts)(const struct fwx *fw, const struct box *b); /* NULL: all do */
+	bool failed; /* out of memory */
+};
+
+/* ---- rules_region.c: the packets --------------------------------------------------------- */
+
+/** region_outwards() - forwarded packets that leave on the external interface, new flows. */
+void fw_region_outwards(struct fwx *fw, struct region *r);
+/** fw_region_slice() - of these: what the slices take by source, destination and protocol. */
+void fw_region_slice(struct fwx *fw, struct region *r);
+/** fw_region_inbound() - from outside to the external address, on ports of the slice. */
+void fw_region_inbound(struct fwx *fw, struct region *r);
+/** fw_region_inwards() - what einat has translated inwards, new or (@reply) of a known flow. */
+void fw_region_inwards(struct fwx *fw, struct region *r, bool reply);
+
+/* ---- rules_hit.c: what they meet ------------------------------------------------------------ */
+
+/** fw_walk() - walk @r along @path; meetings for which code_of() has a code become hits. */
+int fw_walk(struct fwx *fw, enum walk_path path, struct region *r, bool apart);
+void fw_clear_hits(struct fwx *fw);
+/** fw_hit_finding() - a finding with the place, the text and the owner of @h. */
+struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);
+/** fw_hit_names_ports() - not all destination ports (@of_slice: of the slice) meet the rule. */
+bool fw_hit_names_ports(const struct fwx *fw, const struct hit *h, bool of_slice);
+bool fw_is_own(const struct fw_table *t); /* einat's own table */
+
+/* ---- rules_nat.c, rules_drop.c, rules_mark.c: 0 or -ENOMEM ----------------------------------- */
+int fw_check_nat(struct fwx *fw);
+int fw_check_drops(struct fwx *fw);
+int fw_check_marks(struct fwx *fw);
+
+#endif

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Who else translates: SNAT before the claim, SNAT onto slice ports, DNAT inside the slice. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/owner.h"
+#include "check/rules_fw.h"
+
+/* ---- outwards: the slice must not be taken before the claim --------------------------------- */
+
+static const char *slice_code(struct fwx *fw, const struct walk_meeting *m)
+{
+	(void)fw;
+	switch (m->what) {
+	case WALK_SNAT:
+		/* at the claim's own priority the chain that was registered last is first */
+		return m->base->priority <= PRI_CLAIM ? "snat-before-claim" : NULL;
+	case WALK_DNAT:
+	case WALK_REDIRECT:
+		return NULL; /* on the LAN side: the operator's wish, einat sees the outcome */
+	case WALK_TPROXY:
+		return "tproxy-slice";
+	case WALK_NOTRACK:
+		return "notrack-slice";
+	case WALK_OFFLOAD:
+		return "flow-offload";
+	case WALK_UNKNOWN:
+		return "not-understood";
+	case WALK_LIMIT:
+		return "limit";
+	case WALK_DROP:
+	case WALK_REJECT:
+	case WALK_QUEUE:
+	case WALK_POLICY:
+	case WALK_MARK:
+	case WALK_CTSET:
+	case WALK_DUP:
+	case WALK_FWD:
+	case WALK_WHAT_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+static void tell_outwards(struct fwx *fw, struct hit *h)
+{
+	const char *wan = fw->x->conf->name;
+	struct finding *f = fw_hit_finding(fw, h);
+
+	if (!strcmp(h->code, "snat-before-claim")) {
+		if (h->base->priority == PRI_CLAIM)
+			f->will = false;
+		finding_set(fw->x->fs, &f->what,
+			    "this rule runs at priority %d, and einat's claim at %d: it translates "
+			    "flows of the slice first",
+			    h->base->priority, PRI_CLAIM);
+		finding_set(
+			fw->x->fs, &f->mend,
+			"# hook its chain at priority srcnat (100), or confine the rule to sources "
+			"that are not in the slice");
+	} else if (!strcmp(h->code, "notrack-slice")) {
+		finding_set(fw->x->fs, &f->what,
+			    "this rule takes packets that leave on %s out of connection tracking",
+			    wan);
+	} else if (!strcmp(h->code, "tproxy-slice")) {
+		finding_set(fw->x->fs, &f->what,
+			    "this rule hands packets that would leave on %s to a local proxy", wan);
+	} else if (!strcmp(h->code, "flow-offload")) {
+		finding_set(fw->x->fs, &f->what,
+			    "this rule puts flows of the slice into a flowtable");
+		f->will = false;
+	}
+}
+
+/* ---- outwards: where others can put the rest --------------------------------------------------
+ */
+
+static bool names_slice_port(const struct fwx *fw, const struct fw_op *op)
+{
+	for (unsigned p = 0; p < PROTO_COUNT && op && op->nat.port_lo; p++)
+		if (port_set_overlaps(&fw->x->slice[p], op->nat.port_lo,
+				      op->nat.port_hi ? op->nat.port_hi : op->nat.port_lo))
+			return true;
+	return false;
+}
+
+static const char *rest_code(struct fwx *fw, const struct walk_meeting *m)
+{
+	if (m->what != WALK_SNAT)
+		return NULL;
+	if (names_slice_port(fw, m->op) || m->base->priority < PRI_CLAIM ||
+	    fw->x->conf->rest == REST_NONE)
+		return "snat-slice-port";
+	return NULL;
+}
+
+static const char *any_snat(struct fwx *fw, const struct walk_meeting *m)
+{
+	(void)fw;
+	return m->what == WALK_SNAT ? "rest-unnatted" : NULL;
+}
+
+static void tell_rest(struct fwx *fw, const struct hit *h)
+{
+	struct finding *f = fw_hit_finding(fw, h);
+
+	if (names_slice_port(fw, h->op))
+		finding_set(fw->x->fs, &f->what, "this rule gives out ports of the slice (%u-%u)",
+			    h->op->nat.port_lo, h->op->nat.port_hi);
+	else if (h->base->priority < PRI_CLAIM)
+		finding_set(fw->x->fs, &f->what,
+			    "this rule keeps source ports, those of the slice too, and runs before "
+			    "einat can move them (priority %d)",
+			    h->base->priority);
+	else
+		finding_set(fw->x->fs, &f->what,
+			    "this rule keeps source ports, those of the slice too, and with --rest "
+			    "none nothing moves them");
+	f->will = false;
+	/* nearly all ports: source ports are kept, and a port is drawn only where two flows clash
+	 */
+	if (h->op && h->op->nat.port_lo && h->op->nat.port_lo <= 1024 &&
+	    h->op->nat.port_hi == 65535 && h->base->priority >= PRI_CLAIM)
+		f->severity = SEV_NOTE;
+	finding_set(fw->x->fs, &f->mend, "--rest auto");
+}
+
+/* ---- inbound: whose port is it? ----------------------------------------------------------------
+ */
+
+static const char *inbound_code(struct fwx *fw, const struct walk_meeting *m)
+{
+	(void)fw;
+	if (m->what == WALK_DNAT || m->what == WALK_REDIRECT)
+		return "dnat-slice-port";
+	if (m->what == WALK_TPROXY)
+		return "tproxy-slice";
+	if (m->what == WALK_UNKNOWN && m->base->nat)
+		return "not-understood";
+	return m->what == WALK_LIMIT && m->base->nat ? "limit" : NULL;
+}
+
+/* A static forward whose port this rule wants too. */
+static void tell_shadowed(struct fwx *fw, const struct hit *h)
+{
+	for (size_t i = 0; i < fw->x->conf->n_forwards; i++) {
+		const struct conf_forward *c = &fw->x->conf->forwards[i];
+		unsigned p = c->proto == PROTO_UDP ? 0 : 1;
+		struct hit shadow = *h;
+		struct finding *f;
+
+		if (!fw_hit_names_ports(fw, h, true) || !port_set_contains(&h->ports[p], c->port))
+			continue;
+		shadow.code = "forward-shadowed";
+		f = fw_hit_finding(fw, &shadow);
+		finding_set(
+			fw->x->fs, &f->what,
+			"--forward %s:%u and this rule both want the port; einat's binding wins",
+			proto_name(c->proto), c->port);
+		finding_set(fw->x->fs, &f->mend, "# remove this rule, or the --forward");
+	}
+}
+
+static int tell_dnat(struct fwx *fw, const struct hit *h)
+{
+	struct mend_ask ask = { .snap = fw->x->fw, .chain = h->chain, .ifname = fw->x->conf->name };
+	struct finding *f = NULL;
+	int ret = 0;
+
+	if (!fw_hit_names_ports(fw, h, true)) {
+		/* a DMZ host: it gets what nobody else takes, and owns no port */
+		f = fw_hit_finding(fw, h);
+		f->severity = SEV_NOTE;
+		finding_set(fw->x->fs, &f->what,
+			    "this rule takes whatever comes in without a binding, slice ports too; "
+			    "bindings come first");
+		return 0;
+	}
+	for (unsigned p = 0; p < PROTO_COUNT && !ret; p++) {
+		char *ports;
+
+		if (!h->ports[p].n)
+			continue;
+		ports = port_set_format(&h->ports[p]);
+		f = fw_hit_finding(fw, h);
+		ask.owner = owner_of(fw->x->fw, h->chain, h->rule, f->text);
+		finding_set(
+			fw->x->fs, &f->what,
+			"%s port%s %s of the slice belong%s to this rule; einat leaves %s alone",
+			proto_name(1u << p), port_set_count(&h->ports[p]) == 1 ? "" : "s",
+			ports ? ports : "?", port_set_count(&h->ports[p]) == 1 ? "s" : "",
+			port_set_count(&h->ports[p]) == 1 ? "it" : "them");
+		f->mend = ports ? mend_dnat(&ask, proto_name(1u << p), ports) : NULL;
+		free(ports);
+		/* only those of the slice are taken from it */
+		for (size_t i = 0; i < h->ports[p].n && !ret; i++)
+			ret = check_take(fw->x, p, h->ports[p].r[i].lo, h->ports[p].r[i].hi);
+	}
+	tell_shadowed(fw, h);
+	return ret;
+}
+
+/* ---- all of it
+ * ------------------------------------------------------------------------------------ */
+
+static int ask(struct fwx *fw, enum walk_path path, void (*describe)(struct fwx *, struct region *),
+	       const char *(*code_of)(struct fwx *, const struct walk_meeting *))
+{
+	struct region r = { 0 };
+	int ret;
+
+	fw_clear_hits(fw);
+	fw->code_of = code_of;
+	fw->box_counts = NULL;
+	fw->by_chain = false;
+	describe(fw, &r);
+	ret = fw_walk(fw, path, &r, true);
+	region_clear(&r);
+	return ret;
+}
+
+static void describe_slice(struct fwx *fw, struct region *r)
+{
+	fw_region_outwards(fw, r);
+	fw_region_slice(fw, r);
+}
+
+static int check_rest(struct fwx *fw)
+{
+	struct finding *f;
+	int ret = ask(fw, WALK_OUTWARDS, fw_region_outwards, rest_code);
+
+	for (size_t i = 0; i < fw->n_hit && !ret; i++)
+		tell_rest(fw, &fw->hit[i]);
+	if (ret || fw->x->conf->rest != REST_NONE)
+		return ret;
+	ret = ask(fw, WALK_OUTWARDS, fw_region_outwards, any_snat);
+	if (ret || fw->n_hit)
+		return ret;
+	f = finding_add(fw->x->fs, "rest-unnatted");
+	finding_set(fw->x->fs, &f->where, "interface %s", fw->x->conf->name);
+	finding_set(fw->x->fs, &f->what,
+		    "--rest none, and no masquerade or SNAT rule for what leaves on %s",
+		    fw->x->conf->name);
+	finding_set(fw->x->fs, &f->mend, "--rest auto");
+	return 0;
+}
+
+/* libvirt has a rule for each protocol: the subnet is told once. */
+static void tell_left_out(struct fwx *fw)
+{
+	const struct foreign *o = fw->foreign;
+	struct net_list told = { 0 };
+	char buf[NET_ADDR_STRLEN];
+
+	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
+		if (fw->x->conf->slices[i].internal.n)
+			return;
+	for (size_t i = 0; i < o->n_snat; i++)
+		for (size_t j = 0; foreign_owns_subnet(&o->snat[i]) && j < o->snat[i].src.n; j++) {
+			size_t n = told.n;
+			struct finding *f;
+
+			if (net_list_add(&told, &o->snat[i].src.p[j]))
+				fw->failed = true;
+			if (told.n == n)
+				continue;
+			f = finding_add(fw->x->fs, "subnet-left-out");
+			net_prefix_format(&o->snat[i].src.p[j], buf);
+			finding_set(fw->x->fs, &f->where, "%s", o->snat[i].where);
+			finding_set(fw->x->fs, &f->what,
+				    "%s stays with masquerade, since this rule names it", buf);
+			finding_set(fw->x->fs, &f->mend,
+				    "# to move its hosts to einat, name all internal networks:\n"
+				    "--internal LAN,%s",
+				    buf);
+		}
+	net_list_free(&told);
+}
+
+int fw_check_nat(struct fwx *fw)
+{
+	int ret = ask(fw, WALK_OUTWARDS, describe_slice, slice_code);
+
+	for (size_t i = 0; i < fw->n_hit && !ret; i++)
+		tell_outwards(fw, &fw->hit[i]);
+	if (!ret)
+		ret = check_rest(fw);
+	if (!ret)
+		ret = ask(fw, WALK_INBOUND, fw_region_inbound, inbound_code);
+	for (size_t i = 0; i < fw->n_hit && !ret; i++) {
+		if (!strcmp(fw->hit[i].code, "dnat-slice-port"))
+			ret = tell_dnat(fw, &fw->hit[i]);
+		else
+			fw_hit_finding(fw, &fw->hit[i]);
+	}
+	if (!ret)
+		tell_left_out(fw);
+	fw_clear_hits(fw);
+	return ret;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `einat check` again while einat runs. The work is done in a child process: however many rules
+ * there are, and whatever is in them, the event loop goes on, and the NAT with it.
+ */
+#ifndef EINAT_RECHECK_H
+#define EINAT_RECHECK_H
+
+#include <jansson.h>
+
+#include "lib/err.h"
+#include "src/config.h"
+
+struct recheck;
+
+/** recheck_open() - 0, or -errno with @err. recheck_close() takes NULL. */
+int recheck_open(struct recheck **ret_r, struct err *err);
+void recheck_close(struct recheck *r);
+int recheck_fd(const struct recheck *r); /* readable: call recheck_ready() */
+/**
+ * recheck_want() - something has changed. A check starts once it is quiet for 50 ms, and 120 ms
+ * after the first change of a burst at the latest; a check under way is followed by another.
+ */
+void recheck_want(struct recheck *r);
+/** recheck_ready() - go on; @cif is what is checked. True: recheck_findings() has changed. */
+bool recheck_ready(struct recheck *r, const struct conf_if *cif);
+/** recheck_findings() - as findings_json() makes them; NULL before the first. Borrowed. */
+const json_t *recheck_findings(const struct recheck *r);
+/** recheck_answer() - have a child check anew and write the findings to @fd, which is closed. */
+void recheck_answer(const struct conf_if *cif, int fd);
+
+#endif
