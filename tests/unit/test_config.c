@@ -76,7 +76,6 @@ static const struct {
 	{ "run -i wan --json", "--json does not belong to 'einat run'", "bindings" },
 	{ "run -i wan --purge", "--purge does not belong", "stop" },
 	{ "stop -i wan --dry-run", "--dry-run does not belong", NULL },
-	{ "-i wan --open", "--open is not available in this version", NULL },
 	{ "-i wan --notrack", "--notrack is not available in this version", NULL },
 	{ "-i wan --fast", "--fast is not available in this version", NULL },
 	{ "-i wan --order first", "--order is not available in this version", NULL },
