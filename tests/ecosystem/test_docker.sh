@@ -23,6 +23,7 @@ lan_flows()
 flow published-udp far udp 7100 $EXT:25000
 flow published-tcp far tcp 7101 $EXT:8080
 flow published-inside h2 tcp 7102 $EXT:8080
+WITNESSES="published-udp container-out"
 flow container-out web udp 7103 $A2:7000
 
 publish()

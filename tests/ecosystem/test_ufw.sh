@@ -42,6 +42,7 @@ lan_flows()
 }
 flow forwarded-udp far udp 7100 $EXT:25000
 flow forwarded-tcp far tcp 7101 $EXT:8080
+WITNESSES="forwarded-udp container-out"
 flow container-out c1 udp 7103 $A2:7000
 
 reload() { ufw reload; }
