@@ -194,7 +194,8 @@ act()
 # nothing may be lost with it, or no more than HOLE packets where the program itself takes rules
 # out for an instant. Where the action interrupts all forwarding, its length varies with the machine's load:
 # then a flow of the slice may lose what those in $WITNESSES lose at the same time, and 10 of 200
-# a second; these, which einat neither claims nor translates, three times as much as without it.
+# a second; these, which einat neither claims nor translates, three times as much as without it, or
+# more if the whole action took so much longer.
 no_worse()
 {
 	local f a b limit witnessed=0
@@ -209,6 +210,8 @@ no_worse()
 			limit=${2-0}
 		elif [[ " $WITNESSES " == *" $f "* ]]; then
 			limit=$((3 * limit + 100))
+			[ "${SENT[einat.$1.$f]}" -le "${SENT[plain.$1.$f]}" ] ||
+				limit=$((limit * SENT[einat.$1.$f] / SENT[plain.$1.$f]))
 		elif [ "$limit" -lt $((witnessed + 10)) ]; then
 			limit=$((witnessed + 10))
 		fi

@@ -50,7 +50,8 @@ lan_flows()
 }
 flow forwarded-udp far udp 7100 $EXT:25000
 flow forwarded-tcp far tcp 7101 $EXT:8080
-WITNESSES="forwarded-udp container-out"
+WITNESSES="lan-rest forwarded-udp container-out"
+flow lan-rest h2 udp 7105 $A2:7000 # not the slice's: --exclude-dest
 flow container-out c1 udp 7103 $A2:7000
 
 reload() { fw --reload; }
@@ -81,7 +82,7 @@ round()
 lan_flows 25100
 round plain
 
-must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1
+must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1 --exclude-dest $A2/32
 check_eq "einat guards: firewalld masquerades" "$(einat status -i wan --json | json "d['interfaces'][0]['rest']")" guard
 check "it says that firewalld drops what comes in from unknown remotes" logged einat "will not be endpoint-independent: inet firewalld filter_FORWARD"
 check_eq "and so it is" "$(eif h1 25003 $A1:7000 $A2:7001)" no
@@ -104,7 +105,7 @@ table inet einat-in {
 }
 END
 check "a policy for what einat translates inwards" fw --reload
-must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1
+must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1 --exclude-dest $A2/32
 check_eq "full cone" "$(eif h1 25004 $A1:7000 $A2:7001)" yes
 at isp ip route add 192.168.1.0/24 via $EXT
 check_eq "a LAN host's own address, routed to the router, stays closed" "$(send isp 7202 192.168.1.3:7000 --limit 0.3)" none

@@ -42,7 +42,8 @@ lan_flows()
 }
 flow forwarded-udp far udp 7100 $EXT:25000
 flow forwarded-tcp far tcp 7101 $EXT:8080
-WITNESSES="forwarded-udp container-out"
+WITNESSES="lan-rest forwarded-udp container-out"
+flow lan-rest h2 udp 7105 $A2:7000 # not the slice's: --exclude-dest
 flow container-out c1 udp 7103 $A2:7000
 
 reload() { ufw reload; }
@@ -78,7 +79,7 @@ round()
 lan_flows 25100
 round plain
 
-must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1
+must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1 --exclude-dest $A2/32
 check_eq "einat guards: ufw masquerades" "$(einat status -i wan --json | json "d['interfaces'][0]['rest']")" guard
 check_not "the rule in before.rules is seen: no warning of filtering" logged einat "will not be endpoint"
 as_ever "with einat"
