@@ -90,7 +90,8 @@ HOME_TABLE='table ip home {
 	}
 }'
 
-# lan_leaks_begin, lan_leaks: packets from the LAN's own addresses that reached the ISP since then
+# lan_leaks_begin, lan_leaks: packets with h1's own address that reached the ISP since then; all its flows
+# are of the slice
 lan_leaks_begin()
 {
 	at isp nft -f - <<-'END' || die "nft in isp"
@@ -98,7 +99,7 @@ lan_leaks_begin()
 		counter leaks { }
 		chain pre {
 			type filter hook prerouting priority raw; policy accept;
-			iifname "home" ip saddr 192.168.1.0/24 counter name leaks
+			iifname "home" ip saddr 192.168.1.2 counter name leaks
 		}
 	}
 	END

@@ -115,7 +115,7 @@ port=26002
 given_back() { port=$((port + 1)); [ "$(seen h2 $port $A1:7000)" = "$EXT:$port" ]; }
 check "its ports are given to new bindings again" wait_for 5 given_back
 echo "# after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
-check_eq "with einat no packet left with a LAN host's own address" "$(lan_leaks)" 0
+check_eq "with einat no packet of the slice left with its host's own address" "$(lan_leaks)" 0
 check "stop" stop_einat
 as_ever "without einat again"
 finish_tests

@@ -128,7 +128,7 @@ check "firewall-cmd --reload, twice" fw_again
 claimed "after one more flush" 25112
 back_within 100 "firewall-cmd --reload" firewall-cmd --reload
 back_within 100 "firewall-cmd --complete-reload" firewall-cmd --complete-reload
-check_eq "with einat no packet left with a LAN host's own address" "$(lan_leaks)" 0
+check_eq "with einat no packet of the slice left with its host's own address" "$(lan_leaks)" 0
 check "stop" stop_einat
 as_ever "without einat again"
 check_eq "nothing of einat's is left" "$(at router nft list tables | grep -c einat_)" 0

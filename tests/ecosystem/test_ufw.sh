@@ -101,7 +101,7 @@ back_within 100 "nft flush ruleset" nft flush ruleset
 check "ufw reload" ufw reload
 claimed "after one more flush" 25112
 back_within 100 "ufw reload" /usr/sbin/ufw --force reload
-check_eq "with einat no packet left with a LAN host's own address" "$(lan_leaks)" 0
+check_eq "with einat no packet of the slice left with its host's own address" "$(lan_leaks)" 0
 check "stop" stop_einat
 as_ever "without einat again"
 check_eq "ufw's rules are all that is left" "$(at router nft list tables | grep -c einat)" 0
