@@ -207,7 +207,7 @@ no_worse()
 	for f in "${FLOWS[@]}"; do
 		a=${LOST[plain.$1.$f]-} b=${LOST[einat.$1.$f]-none}
 		limit=${a:-$(lost_most "plain.$1")}
-		if [ "$limit" -le "${2-0}" ]; then
+		if [ "$limit" = 0 ]; then
 			limit=${2-0}
 		elif [[ " $WITNESSES " == *" $f "* ]]; then
 			limit=$((3 * limit + 100))
@@ -216,6 +216,7 @@ no_worse()
 		elif [ "$limit" -lt $((witnessed + 10)) ]; then
 			limit=$((witnessed + 10))
 		fi
+		[ "$limit" -ge "${2-0}" ] || limit=$2
 		[ -n "$a" ] || a=- SENT[plain.$1.$f]=-
 		check_num "$1: $f: lost $b of ${SENT[einat.$1.$f]-0} with einat, $a of ${SENT[plain.$1.$f]-0} without$(
 			[ "${STALL[einat.$1.$f]-0}" = 0 ] || echo "; longest pause ${STALL[einat.$1.$f]} and ${STALL[plain.$1.$f]-0} ms")" \
