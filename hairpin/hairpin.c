@@ -222,6 +222,12 @@ static int apply_locked(struct rtnl *r, const struct hairpin_spec *spec, uint8_t
 	return ret;
 }
 
+/* Someone has deleted the moved `local` rule: nothing would reach this host. */
+static bool lost_local(const struct hp_state *s)
+{
+	return s->items.n && !s->zero.n && !s->moved.n && s->foreign_local == HP_NO_PREF;
+}
+
 /* Goes on after a failure, to leave as little as possible behind; the first failure is reported. */
 static int remove_locked(struct rtnl *r, uint8_t family, const char *ifname, struct err *err)
 {
@@ -236,7 +242,7 @@ static int remove_locked(struct rtnl *r, uint8_t family, const char *ifname, str
 		one = hp_tx_del(&tx, &s.items.v[i], ret ? &scrap : err);
 		ret = ret ? ret : one;
 	}
-	if (ret || s.shared || !s.moved.n)
+	if (ret || s.shared || !(s.moved.n || lost_local(&s)))
 		goto out;
 	if (!s.zero.n)
 		ret = tx_add_local(&tx, family, 0, false, err);

@@ -19,17 +19,13 @@ int hp_place_find(const struct hp_state *s, struct hp_place *ret_place, struct e
 {
 	struct hp_place p = { .local = HP_NO_PREF };
 
-	if (!s->zero.n && !s->moved.n) {
-		if (s->foreign_local == HP_NO_PREF)
-			return err_set(
-				err, ENOENT,
-				"there is no ip rule \"from all lookup local\" at all: nothing "
-				"could reach this host (ip rule add pref 0 lookup local)");
+	if (!s->zero.n && !s->moved.n && s->foreign_local != HP_NO_PREF) {
 		p.pref = min_u32(HP_RULE_PREF, s->foreign_local - 1);
 		*ret_place = p;
 		return 0;
 	}
-	if (s->zero.n && s->beside_zero)
+	/* none at all: `ip rule flush`, which spares the one at 0 alone, has taken the moved one */
+	if (s->beside_zero && !s->moved.n)
 		return err_set(err, EBUSY,
 			       "hairpin needs the ip rule \"from all lookup local\" moved from "
 			       "preference 0, but another rule has preference 0 too and would then "

@@ -51,11 +51,29 @@ static int make_plan(struct instance *inst, struct plan **ret_plan, struct err *
 	return ret;
 }
 
+/* A rule that a reload has made again has another handle. */
+static bool same_warning(const char *a, const char *b)
+{
+	static const char handle[] = "handle ";
+	const size_t len = sizeof(handle) - 1;
+
+	for (;;) {
+		if (!strncmp(a, handle, len) && !strncmp(b, handle, len)) {
+			a += len + strspn(a + len, "0123456789");
+			b += len + strspn(b + len, "0123456789");
+		}
+		if (*a != *b || !*a)
+			return *a == *b;
+		a++;
+		b++;
+	}
+}
+
 /* Each warning is told once, also when its cause goes and comes back with a reload. */
 bool instance_told(struct instance *inst, const char *text)
 {
 	for (size_t i = 0; i < inst->n_told; i++)
-		if (!strcmp(inst->told[i], text))
+		if (same_warning(inst->told[i], text))
 			return true;
 	if (inst->n_told < MAX_TOLD) {
 		inst->told[inst->n_told] = strdup(text);

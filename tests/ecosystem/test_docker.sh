@@ -96,6 +96,7 @@ no_worse network 20 # Docker takes the jump to DOCKER-USER out and puts it back 
 no_worse restart 20
 no_worse iptables-F
 no_worse flush 20 # no NAT for an instant: the kernel's hooks go with the last nat chain
+check_eq "that Docker's subnet is left to Docker was said once" "$(grep -c '172.30.0.0/16 stays with' "$T/einat")" 1
 claimed "after all that" 25111
 back_within 100 "nft flush ruleset" nft flush ruleset
 check "repaired" repair
