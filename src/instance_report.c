@@ -116,15 +116,14 @@ json_t *instance_status(const struct instance *inst)
 
 	if (e)
 		dataplane_foreach(engine_dataplane(e), count_binding, &n);
-	return json_pack("{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "interface", inst->cif->name, "running", 1, "pid", (int)getpid(),
-			 "ifindex", inst->link.ifindex, "attach",
-			 attach_mode_name(e ? engine_mode(e) : 0), "external",
-			 addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
-			 claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif),
-			 "nptv6", prefixes(plan), "hairpin",
-			 strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
-			 plan ? strings(plan->warnings, plan->n_warnings) : json_array(),
-			 "contested", instance_contested(inst), "conflicts",
-			 instance_conflicts(inst));
+	return json_pack(
+		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"interface", inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex",
+		inst->link.ifindex, "attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
+		addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
+		claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif), "nptv6",
+		prefixes(plan), "hairpin",
+		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
+		plan ? strings(plan->warnings, plan->n_warnings) : json_array(), "contested",
+		instance_contested(inst), "conflicts", instance_conflicts(inst));
 }
