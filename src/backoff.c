@@ -15,7 +15,7 @@ static enum backoff_verdict go(struct backoff *b, uint64_t now)
 static bool is_loop(const struct backoff *b, uint64_t now)
 {
 	return b->times >= BACKOFF_TIMES &&
-	       now - b->at[b->times % BACKOFF_TIMES] < BACKOFF_WINDOW_MS;
+	       now < b->at[b->times % BACKOFF_TIMES] + BACKOFF_WINDOW_MS;
 }
 
 enum backoff_verdict backoff_ask(struct backoff *b, uint64_t now)
@@ -49,7 +49,8 @@ bool backoff_due(const struct backoff *b, uint64_t now)
 
 bool backoff_calm(struct backoff *b, uint64_t now)
 {
-	if (!b->pause_ms || b->until || now - last(b) < BACKOFF_WINDOW_MS + 2 * b->pause_ms)
+	/* a restore may be later than @now, if that was read before a while of work */
+	if (!b->pause_ms || b->until || now < last(b) + BACKOFF_WINDOW_MS + 2 * b->pause_ms)
 		return false;
 	*b = (struct backoff){ 0 };
 	return true;

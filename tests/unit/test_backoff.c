@@ -80,6 +80,7 @@ static void test_calm_counts_anew(void **state)
 	assert_false(backoff_calm(&b, now + 100000000)); /* nobody has tried since the pause */
 	assert_int_equal(backoff_ask(&b, now), BACKOFF_GO);
 	calm = now + BACKOFF_WINDOW_MS + 2 * BACKOFF_FIRST_MS;
+	assert_false(backoff_calm(&b, now - 5)); /* a time that was read before the restore */
 	assert_false(backoff_calm(&b, calm - 1));
 	assert_true(backoff_calm(&b, calm));
 	assert_false(backoff_calm(&b, calm)); /* told once */
