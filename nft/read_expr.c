@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 
@@ -54,8 +55,10 @@ static uint16_t port_in(struct lower *l, const struct nlattr *reg)
 							: 0;
 }
 
+#define NAT_RANDOM (NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY)
+
 static int add_nat(struct lower *l, enum fw_kind kind, const struct nlattr *lo,
-		   const struct nlattr *hi)
+		   const struct nlattr *hi, uint32_t flags, struct fw_op **ret_op)
 {
 	struct fw_op *op = fw_op_add(l->rule, kind);
 
@@ -64,14 +67,49 @@ static int add_nat(struct lower *l, enum fw_kind kind, const struct nlattr *lo,
 	op->nat.port_lo = port_in(l, lo);
 	op->nat.port_hi = hi ? port_in(l, hi) : op->nat.port_lo;
 	if (!op->nat.port_lo || op->nat.port_hi < op->nat.port_lo)
-		op->nat = (struct fw_nat){ 0 };
+		op->nat = (struct fw_nat){ .port_any = lo };
+	op->nat.random = flags & NAT_RANDOM;
+	if (ret_op)
+		*ret_op = op;
 	return 0;
+}
+
+/* The packet's own address, in front of the statement. */
+static bool is_own(const struct lower *l, const struct val *v, bool src)
+{
+	struct piece p;
+	bool all;
+
+	for (size_t i = 0; i < v->len; i++)
+		if (v->mask[i] != 0xff || v->xor [i])
+			return false;
+	if (lower_pieces(l, v, v->len, &p, 1, &all) != 1 || !all)
+		return false;
+	return src ? p.field == FW_F_SADDR4 || p.field == FW_F_SADDR6
+		   : p.field == FW_F_DADDR4 || p.field == FW_F_DADDR6;
+}
+
+static void nat_addr(struct lower *l, struct fw_op *op, const struct nlattr *min,
+		     const struct nlattr *max, bool src)
+{
+	const struct val *lo = min ? lower_reg(l, attr_be32(min, 0)) : NULL;
+	const struct val *hi = max ? lower_reg(l, attr_be32(max, 0)) : lo;
+
+	op->nat.same = !min || (lo && lo == hi && lo->kind == VAL_PAYLOAD && is_own(l, lo, src));
+	if (!lo || !hi || lo->kind != VAL_CONST || hi->kind != VAL_CONST || lo->len != hi->len ||
+	    (lo->len != 4 && lo->len != 16))
+		return;
+	op->nat.family = lo->len == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	memcpy(op->nat.addr_lo, lo->data, lo->len);
+	memcpy(op->nat.addr_hi, hi->data, hi->len);
 }
 
 static int lower_nat(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_NAT_MAX);
-	uint32_t type;
+	uint32_t type, flags;
+	struct fw_op *op;
+	int ret;
 
 	attrs_parse(data, &tb);
 	type = attr_be32(tb.tb[NFTA_NAT_TYPE], ~0u);
@@ -80,28 +118,73 @@ static int lower_nat(struct lower *l, const struct nlattr *data)
 	    fw_match_u32(l->rule, FW_F_NFPROTO, false, 0xff, attr_be32(tb.tb[NFTA_NAT_FAMILY], 0),
 			 attr_be32(tb.tb[NFTA_NAT_FAMILY], 0)))
 		return -ENOMEM;
-	return add_nat(l, type == NFT_NAT_SNAT ? FW_SNAT : FW_DNAT, tb.tb[NFTA_NAT_REG_PROTO_MIN],
-		       tb.tb[NFTA_NAT_REG_PROTO_MAX]);
+	flags = attr_be32(tb.tb[NFTA_NAT_FLAGS], 0);
+	ret = add_nat(l, type == NFT_NAT_SNAT ? FW_SNAT : FW_DNAT, tb.tb[NFTA_NAT_REG_PROTO_MIN],
+		      tb.tb[NFTA_NAT_REG_PROTO_MAX], flags, &op);
+	/* a prefix is mapped: the address lies in the range, but so does no other part of it */
+	if (!ret && !(flags & NF_NAT_RANGE_NETMAP))
+		nat_addr(l, op, tb.tb[NFTA_NAT_REG_ADDR_MIN], tb.tb[NFTA_NAT_REG_ADDR_MAX],
+			 type == NFT_NAT_SNAT);
+	return ret;
 }
 
 static int lower_masq(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_MASQ_MAX);
+	struct fw_op *op;
+	int ret;
 
 	attrs_parse(data, &tb);
-	return add_nat(l, FW_SNAT, tb.tb[NFTA_MASQ_REG_PROTO_MIN], tb.tb[NFTA_MASQ_REG_PROTO_MAX]);
+	ret = add_nat(l, FW_SNAT, tb.tb[NFTA_MASQ_REG_PROTO_MIN], tb.tb[NFTA_MASQ_REG_PROTO_MAX],
+		      attr_be32(tb.tb[NFTA_MASQ_FLAGS], 0), &op);
+	if (!ret)
+		op->nat.masquerade = true;
+	return ret;
 }
 
-static int lower_dnat(struct lower *l, const struct nlattr *data)
+static int lower_redir(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_REDIR_MAX);
+
+	attrs_parse(data, &tb);
+	return add_nat(l, FW_REDIRECT, tb.tb[NFTA_REDIR_REG_PROTO_MIN],
+		       tb.tb[NFTA_REDIR_REG_PROTO_MAX], attr_be32(tb.tb[NFTA_REDIR_FLAGS], 0),
+		       NULL);
+}
+
+static int lower_tproxy(struct lower *l, const struct nlattr *data)
 {
 	(void)data;
-	return add_nat(l, FW_DNAT, NULL, NULL);
+	return add_nat(l, FW_TPROXY, NULL, NULL, 0, NULL);
+}
+
+static int add_op(struct lower *l, enum fw_kind kind)
+{
+	return fw_op_add(l->rule, kind) ? 0 : -ENOMEM;
 }
 
 static int lower_reject(struct lower *l, const struct nlattr *data)
 {
 	(void)data;
-	return add_verdict(l, (struct fw_verdict){ .code = FW_DROP });
+	return add_op(l, FW_REJECT);
+}
+
+static int lower_offload(struct lower *l, const struct nlattr *data)
+{
+	(void)data;
+	return add_op(l, FW_OFFLOAD);
+}
+
+static int lower_dup(struct lower *l, const struct nlattr *data)
+{
+	(void)data;
+	return add_op(l, FW_DUP);
+}
+
+static int lower_fwd(struct lower *l, const struct nlattr *data)
+{
+	(void)data;
+	return add_op(l, FW_FWD);
 }
 
 static int lower_queue(struct lower *l, const struct nlattr *data)
@@ -122,15 +205,34 @@ static int lower_maybe(struct lower *l, const struct nlattr *data)
 	return fw_maybe(l->rule);
 }
 
-/* Named counters and helpers let every packet pass on; quotas and limits may not. */
+/* Counters let every packet pass on, helpers too; quotas and limits may not; others may do more. */
 static int lower_objref(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_OBJREF_MAX);
+	struct fw_op *op;
 	uint32_t type;
 
 	attrs_parse(data, &tb);
-	type = attr_be32(tb.tb[NFTA_OBJREF_IMM_TYPE], 0);
-	return type == NFT_OBJECT_COUNTER || type == NFT_OBJECT_CT_HELPER ? 0 : fw_maybe(l->rule);
+	type = attr_be32(tb.tb[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_UNSPEC);
+	switch (type) {
+	case NFT_OBJECT_COUNTER:
+	case NFT_OBJECT_SECMARK:
+	case NFT_OBJECT_TUNNEL:
+		return 0;
+	case NFT_OBJECT_CT_HELPER:
+	case NFT_OBJECT_CT_TIMEOUT:
+	case NFT_OBJECT_CT_EXPECT:
+		op = fw_op_add(l->rule, FW_CTSET);
+		if (!op)
+			return -ENOMEM;
+		op->ctset.key = type == NFT_OBJECT_CT_HELPER ? FW_CT_HELPER : FW_CT_TIMEOUT;
+		return 0;
+	case NFT_OBJECT_QUOTA:
+	case NFT_OBJECT_LIMIT:
+	case NFT_OBJECT_CONNLIMIT:
+		return fw_maybe(l->rule);
+	}
+	return add_op(l, FW_UNKNOWN); /* a synproxy, or whatever a map of objects names */
 }
 
 static int lower_nothing(struct lower *l, const struct nlattr *data)
@@ -184,8 +286,8 @@ static const struct {
 	{ "lookup", lower_lookup },
 	{ "nat", lower_nat },
 	{ "masq", lower_masq },
-	{ "redir", lower_dnat },
-	{ "tproxy", lower_dnat },
+	{ "redir", lower_redir },
+	{ "tproxy", lower_tproxy },
 	{ "reject", lower_reject },
 	{ "queue", lower_queue },
 	{ "notrack", lower_notrack },
@@ -211,8 +313,9 @@ static const struct {
 	{ "counter", lower_nothing },
 	{ "log", lower_nothing },
 	{ "last", lower_nothing },
-	{ "dup", lower_nothing },
-	{ "flow_offload", lower_nothing },
+	{ "dup", lower_dup },
+	{ "fwd", lower_fwd },
+	{ "flow_offload", lower_offload },
 };
 
 static int lower_expr(struct lower *l, const struct nlattr *attr)

@@ -13,6 +13,19 @@ void lower_forget(struct lower *l)
 	memset(l->reg, 0, sizeof(l->reg));
 }
 
+void lower_forget_from(struct lower *l, uint32_t nft_reg)
+{
+	struct val *first = lower_reg(l, nft_reg);
+
+	if (!first) {
+		lower_forget(l);
+		return;
+	}
+	for (struct val *v = l->reg; v < l->reg + REG_WORDS; v++)
+		if (v >= first || v + (v->len + 3) / 4 > first)
+			*v = (struct val){ 0 };
+}
+
 /* A value that is not understood, @len bytes long. */
 static int load_unknown(struct lower *l, uint32_t dreg, size_t len)
 {
@@ -106,6 +119,8 @@ int lower_meta(struct lower *l, const struct nlattr *data)
 	attrs_parse(data, &tb);
 	key = attr_be32(tb.tb[NFTA_META_KEY], ~0u);
 	dreg = attr_be32(tb.tb[NFTA_META_DREG], ~0u);
+	if (tb.tb[NFTA_META_SREG] && key == NFT_META_PKTTYPE)
+		return fw_op_add(l->rule, FW_UNKNOWN) ? 0 : -ENOMEM;
 	if (tb.tb[NFTA_META_SREG])
 		return key == NFT_META_MARK
 			       ? set_mark(l, lower_reg(l, attr_be32(tb.tb[NFTA_META_SREG], 0)))
@@ -117,6 +132,8 @@ int lower_meta(struct lower *l, const struct nlattr *data)
 		return load_field(l, dreg, FW_F_NFPROTO, 1, false);
 	case NFT_META_L4PROTO:
 		return load_field(l, dreg, FW_F_L4PROTO, 1, false);
+	case NFT_META_PKTTYPE:
+		return load_field(l, dreg, FW_F_PKTTYPE, 1, false);
 	case NFT_META_MARK:
 		return load_field(l, dreg, FW_F_MARK, 4, true);
 	case NFT_META_IIF:
@@ -139,14 +156,28 @@ int lower_meta(struct lower *l, const struct nlattr *data)
 	return load_unknown(l, dreg, 4);
 }
 
+/* Something of the connection, not of the packet. */
+static int set_ct(struct lower *l, uint32_t key)
+{
+	struct fw_op *op = fw_op_add(l->rule, FW_CTSET);
+
+	if (!op)
+		return -ENOMEM;
+	op->ctset.key = key == NFT_CT_MARK     ? FW_CT_MARK
+			: key == NFT_CT_ZONE   ? FW_CT_ZONE
+			: key == NFT_CT_HELPER ? FW_CT_HELPER
+					       : FW_CT_OTHER;
+	return 0;
+}
+
 int lower_ct(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_CT_MAX);
 	uint32_t dreg;
 
 	attrs_parse(data, &tb);
-	if (tb.tb[NFTA_CT_SREG]) /* sets something of the connection, not of the packet */
-		return 0;
+	if (tb.tb[NFTA_CT_SREG])
+		return set_ct(l, attr_be32(tb.tb[NFTA_CT_KEY], ~0u));
 	dreg = attr_be32(tb.tb[NFTA_CT_DREG], ~0u);
 	switch (attr_be32(tb.tb[NFTA_CT_KEY], ~0u)) {
 	case NFT_CT_STATE:

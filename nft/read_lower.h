@@ -25,6 +25,7 @@ struct lower {
 	const struct fw_snapshot *snap;
 	struct fw_rule *rule;
 	uint8_t nfproto; /* what the rule so far has established, or NFPROTO_UNSPEC */
+	uint8_t l4proto; /* the same, IPPROTO_; 0: not known */
 	struct val reg[REG_WORDS];
 };
 
@@ -51,6 +52,8 @@ void lower_canonical(uint8_t *dst, const void *src, size_t len, bool host);
 
 /** lower_forget() - nothing is known of any register. */
 void lower_forget(struct lower *l);
+/** lower_forget_from() - nor of what a value of unknown length, put into @nft_reg, covers. */
+void lower_forget_from(struct lower *l, uint32_t nft_reg);
 /** lower_bytes() - the value of a data attribute; its length, 0 if none or above @max. */
 size_t lower_bytes(const struct nlattr *attr, uint8_t *buf, size_t max);
 

@@ -2,6 +2,7 @@
 /* Lowering of nf_tables' matching expressions: cmp, range, lookup. */
 #include <errno.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
@@ -37,21 +38,33 @@ struct val *lower_load(struct lower *l, uint32_t nft_reg, size_t len)
 	return v;
 }
 
+/* @l4proto: the place is this only in that protocol, or with 0 unless it is ICMP. */
 struct place {
-	uint8_t nfproto, base, off, len;
+	uint8_t nfproto, l4proto, base, off, len;
 	enum fw_field field;
 };
 
 static const struct place places[] = {
-	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 9, 1, FW_F_L4PROTO },
-	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, FW_F_SADDR4 },
-	{ NFPROTO_IPV4, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, FW_F_DADDR4 },
-	{ NFPROTO_IPV6, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, FW_F_SADDR6 },
-	{ NFPROTO_IPV6, NFT_PAYLOAD_NETWORK_HEADER, 24, 16, FW_F_DADDR6 },
-	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, FW_F_SPORT },
-	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, FW_F_DPORT },
-	{ 0, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, FW_F_TCPFLAGS },
+	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 9, 1, FW_F_L4PROTO },
+	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, FW_F_SADDR4 },
+	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, FW_F_DADDR4 },
+	{ NFPROTO_IPV6, 0, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, FW_F_SADDR6 },
+	{ NFPROTO_IPV6, 0, NFT_PAYLOAD_NETWORK_HEADER, 24, 16, FW_F_DADDR6 },
+	{ 0, 0, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, FW_F_SPORT },
+	{ 0, 0, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, FW_F_DPORT },
+	{ 0, 0, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, FW_F_TCPFLAGS },
+	{ 0, IPPROTO_ICMP, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, FW_F_ICMPTYPE },
+	{ 0, IPPROTO_ICMP, NFT_PAYLOAD_TRANSPORT_HEADER, 1, 1, FW_F_ICMPCODE },
 };
+
+static bool is_there(const struct lower *l, const struct place *pl)
+{
+	bool icmp = l->l4proto == IPPROTO_ICMP || l->l4proto == IPPROTO_ICMPV6;
+
+	if (pl->nfproto && pl->nfproto != l->nfproto)
+		return false;
+	return pl->base != NFT_PAYLOAD_TRANSPORT_HEADER || (pl->l4proto == IPPROTO_ICMP) == icmp;
+}
 
 size_t lower_pieces(const struct lower *l, const struct val *v, size_t len, struct piece *p,
 		    size_t max, bool *ret_all)
@@ -72,7 +85,7 @@ size_t lower_pieces(const struct lower *l, const struct val *v, size_t len, stru
 		size_t hi = pl->off + pl->len < v->off + len ? (size_t)(pl->off + pl->len)
 							     : v->off + len;
 
-		if (pl->base != v->base || (pl->nfproto && pl->nfproto != l->nfproto) || lo >= hi)
+		if (pl->base != v->base || !is_there(l, pl) || lo >= hi)
 			continue;
 		p[n++] = (struct piece){ pl->field, (uint8_t)(lo - pl->off), (uint8_t)(lo - v->off),
 					 (uint8_t)(hi - lo) };
@@ -107,6 +120,8 @@ static void learn_proto(struct lower *l, const struct fw_match *m)
 
 	if (m->neg || m->n != 1)
 		return;
+	if (m->field == FW_F_L4PROTO && m->r->lo[0] == m->r->hi[0] && m->mask[0] == 0xff)
+		l->l4proto = m->r->lo[0];
 	if (m->field == FW_F_NFPROTO && m->r->lo[0] == m->r->hi[0] && m->mask[0] == 0xff)
 		l->nfproto = m->r->lo[0];
 	if (m->field != FW_F_ETHERTYPE || memcmp(m->r->lo, m->r->hi, 2))
@@ -298,6 +313,8 @@ int lower_lookup(struct lower *l, const struct nlattr *data)
 		/* a verdict map that cannot be read may do anything */
 		if (attr_be32(tb.tb[NFTA_LOOKUP_DREG], ~0u) == NFT_REG_VERDICT)
 			return fw_op_add(l->rule, FW_UNKNOWN) ? 0 : -ENOMEM;
+		if (tb.tb[NFTA_LOOKUP_DREG])
+			lower_forget_from(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0));
 		return fw_maybe(l->rule);
 	}
 	op = fw_op_add(l->rule, FW_LOOKUP);
@@ -309,5 +326,7 @@ int lower_lookup(struct lower *l, const struct nlattr *data)
 		tb.tb[NFTA_LOOKUP_DREG] && attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0) == NFT_REG_VERDICT;
 	op->lookup.n_sel = key_sels(l, attr_be32(tb.tb[NFTA_LOOKUP_SREG], 0), set, op->lookup.sel);
 	/* only what a look-up compares completely is known not to match */
+	if (tb.tb[NFTA_LOOKUP_DREG] && !op->lookup.vmap)
+		lower_forget_from(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0));
 	return 0;
 }

@@ -94,6 +94,30 @@ static bool key_bytes(const struct nlattr *attr, uint8_t *buf, size_t len)
 	return true;
 }
 
+static bool is_condition(const struct nlattr *expr)
+{
+	ATTRS(tb, NFTA_EXPR_MAX);
+	const char *name;
+
+	attrs_parse(expr, &tb);
+	name = attr_str(tb.tb[NFTA_EXPR_NAME]);
+	return !name || (strcmp(name, "counter") && strcmp(name, "last"));
+}
+
+/* An element with a limit or a quota of its own is found only within it. */
+static bool has_condition(const struct nlattr *expr, const struct nlattr *list)
+{
+	const struct nlattr *attr;
+
+	if (expr && is_condition(expr))
+		return true;
+	if (list)
+		mnl_attr_for_each_nested (attr, list)
+			if (is_condition(attr))
+				return true;
+	return false;
+}
+
 /* An interval's end is kept as an element without @hi until fw_set_finish(). */
 static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nlattr *attr)
 {
@@ -113,9 +137,11 @@ static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nl
 	e = &set->elems[set->n_elems];
 	*e = (struct fw_elem){ .lo = key, .hi = key + set->key_len };
 	e->catchall = flags & NFT_SET_ELEM_CATCHALL;
+	e->maybe = has_condition(tb.tb[NFTA_SET_ELEM_EXPR], tb.tb[NFTA_SET_ELEM_EXPRESSIONS]);
 	if (!e->catchall && !key_bytes(tb.tb[NFTA_SET_ELEM_KEY], e->lo, set->key_len)) {
 		/* a key that is not understood stands for every key */
 		e->catchall = true;
+		e->maybe = true;
 	}
 	if (!key_bytes(tb.tb[NFTA_SET_ELEM_KEY_END], e->hi, set->key_len))
 		memcpy(e->hi, e->lo, set->key_len);

@@ -202,7 +202,7 @@ static int apply_ctset(struct flow *f, struct region *r)
 {
 	int ret = walk_meet(f->w, WALK_CTSET, f->rule, f->op, r);
 
-	if (f->op->ctset.key != FW_CT_MARK)
+	if (f->op->ctset.key != FW_CT_MARK && f->op->ctset.key != FW_CT_OTHER)
 		effect_zone(f->w->space, r);
 	return ret;
 }

@@ -11,7 +11,9 @@
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_state.h>
+#include <linux/netfilter/xt_pkttype.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
 
 #include "read.h"
 
@@ -238,6 +240,38 @@ static int match_iprange(struct fw_rule *r, const void *data)
 	return ret;
 }
 
+static int range_u8(struct fw_rule *r, enum fw_field f, bool neg, uint8_t lo, uint8_t hi)
+{
+	return fw_match_u32(r, f, neg, 0xff, lo, hi);
+}
+
+/* struct ip6t_icmp is the same. Type 255: any. */
+static int match_icmp(struct fw_rule *r, const void *data)
+{
+	struct ipt_icmp i;
+	bool neg, codes;
+	int ret = 0;
+
+	memcpy(&i, data, sizeof(i));
+	neg = i.invflags & IPT_ICMP_INV;
+	codes = i.code[0] || i.code[1] != 0xff;
+	if (neg && (codes || i.type == 0xff)) /* not (type and code): no single match */
+		return fw_maybe(r);
+	if (i.type != 0xff)
+		ret = range_u8(r, FW_F_ICMPTYPE, neg, i.type, i.type);
+	return !ret && codes ? range_u8(r, FW_F_ICMPCODE, false, i.code[0], i.code[1]) : ret;
+}
+
+static int match_pkttype(struct fw_rule *r, const void *data)
+{
+	struct xt_pkttype_info i;
+
+	memcpy(&i, data, sizeof(i));
+	if (i.pkttype < 0 || i.pkttype > 7)
+		return fw_maybe(r);
+	return range_u8(r, FW_F_PKTTYPE, i.invert, (uint8_t)i.pkttype, (uint8_t)i.pkttype);
+}
+
 static int match_true(struct fw_rule *r, const void *data)
 {
 	(void)r;
@@ -263,6 +297,9 @@ static const struct {
 	{ "addrtype", 0, sizeof(struct xt_addrtype_info), match_addrtype0 },
 	{ "addrtype", 1, sizeof(struct xt_addrtype_info_v1), match_addrtype1 },
 	{ "iprange", 1, sizeof(struct xt_iprange_mtinfo), match_iprange },
+	{ "icmp", 0, sizeof(struct ipt_icmp), match_icmp },
+	{ "icmp6", 0, sizeof(struct ipt_icmp), match_icmp },
+	{ "pkttype", 0, sizeof(struct xt_pkttype_info), match_pkttype },
 	{ "comment", 0, 0, match_true },
 };
 

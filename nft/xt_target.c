@@ -12,41 +12,77 @@
 
 #include "read.h"
 
-static int add_nat(struct fw_rule *r, enum fw_kind kind, unsigned flags, uint16_t lo, uint16_t hi)
+static int add_nat(struct fw_rule *r, enum fw_kind kind, bool masquerade, unsigned flags,
+		   uint16_t lo, uint16_t hi, struct fw_nat **ret_nat)
 {
 	struct fw_op *op = fw_op_add(r, kind);
 
 	if (!op)
 		return -ENOMEM;
 	if ((flags & NF_NAT_RANGE_PROTO_SPECIFIED) && lo && ntohs(hi) >= ntohs(lo))
-		op->nat = (struct fw_nat){ ntohs(lo), ntohs(hi) };
+		op->nat = (struct fw_nat){ .port_lo = ntohs(lo), .port_hi = ntohs(hi) };
+	else if (flags & NF_NAT_RANGE_PROTO_SPECIFIED)
+		op->nat.port_any = true;
+	op->nat.random = flags & (NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY);
+	op->nat.masquerade = masquerade;
+	*ret_nat = &op->nat;
 	return 0;
+}
+
+static void nat_addr(struct fw_nat *n, unsigned flags, uint8_t family, const void *lo,
+		     const void *hi)
+{
+	size_t len = family == NFPROTO_IPV6 ? 16 : 4;
+
+	n->same = !(flags & NF_NAT_RANGE_MAP_IPS) && !n->masquerade;
+	if (!(flags & NF_NAT_RANGE_MAP_IPS))
+		return;
+	n->family = family;
+	memcpy(n->addr_lo, lo, len);
+	memcpy(n->addr_hi, hi, len);
 }
 
 static enum fw_kind nat_kind(const char *name)
 {
 	if (!strcmp(name, "MASQUERADE") || !strcmp(name, "SNAT"))
 		return FW_SNAT;
+	if (!strcmp(name, "REDIRECT"))
+		return FW_REDIRECT;
 	return strcmp(name, "NETMAP") ? FW_DNAT : FW_NETMAP;
 }
 
 static int target_nat4(struct fw_rule *r, const char *name, const void *data)
 {
 	struct nf_nat_ipv4_multi_range_compat mr;
+	struct fw_nat *n;
+	int ret;
 
 	memcpy(&mr, data, sizeof(mr));
-	if (mr.rangesize != 1) /* several ranges: ports are not judged */
-		mr.range[0].flags = 0;
-	return add_nat(r, nat_kind(name), mr.range[0].flags, mr.range[0].min.all,
-		       mr.range[0].max.all);
+	ret = add_nat(r, nat_kind(name), !strcmp(name, "MASQUERADE"), mr.range[0].flags,
+		      mr.range[0].min.all, mr.range[0].max.all, &n);
+	if (ret)
+		return ret;
+	if (mr.rangesize == 1)
+		nat_addr(n, mr.range[0].flags, NFPROTO_IPV4, &mr.range[0].min_ip,
+			 &mr.range[0].max_ip);
+	else /* several ranges are not judged */
+		*n = (struct fw_nat){ .port_any = true };
+	return 0;
 }
 
 static int target_nat(struct fw_rule *r, const char *name, const void *data)
 {
 	struct nf_nat_range range;
+	struct fw_nat *n;
+	int ret;
 
 	memcpy(&range, data, sizeof(range));
-	return add_nat(r, nat_kind(name), range.flags, range.min_proto.all, range.max_proto.all);
+	ret = add_nat(r, nat_kind(name), !strcmp(name, "MASQUERADE"), range.flags,
+		      range.min_proto.all, range.max_proto.all, &n);
+	if (!ret)
+		nat_addr(n, range.flags, (uint8_t)r->chain->table->family, &range.min_addr,
+			 &range.max_addr);
+	return ret;
 }
 
 /* OpenWrt's out-of-tree full-cone module: SNAT and DNAT by hook, like NETMAP. */
@@ -70,6 +106,16 @@ static int target_mark(struct fw_rule *r, const char *name, const void *data)
 	return 0;
 }
 
+static int ctset(struct fw_rule *r, int key)
+{
+	struct fw_op *op = fw_op_add(r, FW_CTSET);
+
+	if (!op)
+		return -ENOMEM;
+	op->ctset.key = key;
+	return 0;
+}
+
 /* Only --restore-mark changes the packet's mark: (mark & ~nfmask) ^ (ctmark & ctmask). */
 static int target_connmark(struct fw_rule *r, const char *name, const void *data)
 {
@@ -79,7 +125,7 @@ static int target_connmark(struct fw_rule *r, const char *name, const void *data
 	(void)name;
 	memcpy(&i, data, sizeof(i));
 	if (i.mode == XT_CONNMARK_SET || i.mode == XT_CONNMARK_SAVE)
-		return 0;
+		return ctset(r, FW_CT_MARK);
 	op = fw_op_add(r, FW_SETMARK);
 	if (!op)
 		return -ENOMEM;
@@ -100,16 +146,11 @@ static int target_setmark_any(struct fw_rule *r, const char *name, const void *d
 	return 0;
 }
 
-static int target_drop(struct fw_rule *r, const char *name, const void *data)
+static int target_reject(struct fw_rule *r, const char *name, const void *data)
 {
-	struct fw_op *op = fw_op_add(r, FW_VERDICT);
-
 	(void)name;
 	(void)data;
-	if (!op)
-		return -ENOMEM;
-	op->verdict = (struct fw_verdict){ .code = FW_DROP };
-	return 0;
+	return fw_op_add(r, FW_REJECT) ? 0 : -ENOMEM;
 }
 
 static int target_queue(struct fw_rule *r, const char *name, const void *data)
@@ -136,14 +177,28 @@ static int target_ct(struct fw_rule *r, const char *name, const void *data)
 	struct xt_ct_target_info i; /* the flags are first in every revision */
 
 	memcpy(&i, data, sizeof(i.flags));
-	return i.flags & XT_CT_NOTRACK ? target_notrack(r, name, data) : 0;
+	return i.flags & XT_CT_NOTRACK ? target_notrack(r, name, data) : ctset(r, FW_CT_ZONE);
 }
 
 static int target_tproxy(struct fw_rule *r, const char *name, const void *data)
 {
 	(void)name;
 	(void)data;
-	return fw_op_add(r, FW_DNAT) ? 0 : -ENOMEM;
+	return fw_op_add(r, FW_TPROXY) ? 0 : -ENOMEM;
+}
+
+static int target_tee(struct fw_rule *r, const char *name, const void *data)
+{
+	(void)name;
+	(void)data;
+	return fw_op_add(r, FW_DUP) ? 0 : -ENOMEM;
+}
+
+static int target_offload(struct fw_rule *r, const char *name, const void *data)
+{
+	(void)name;
+	(void)data;
+	return fw_op_add(r, FW_OFFLOAD) ? 0 : -ENOMEM;
 }
 
 static int target_nothing(struct fw_rule *r, const char *name, const void *data)
@@ -174,7 +229,7 @@ static const struct {
 	{ "HMARK", ANY_REV, 0, target_setmark_any },
 	{ "CONNMARK", 1, sizeof(struct xt_connmark_tginfo1), target_connmark },
 	{ "CONNMARK", ANY_REV, 0, target_setmark_any },
-	{ "REJECT", ANY_REV, 0, target_drop },
+	{ "REJECT", ANY_REV, 0, target_reject },
 	{ "NFQUEUE", ANY_REV, 0, target_queue },
 	{ "NOTRACK", ANY_REV, 0, target_notrack },
 	{ "CT", ANY_REV, sizeof(uint16_t), target_ct },
@@ -194,14 +249,14 @@ static const struct {
 	{ "TTL", ANY_REV, 0, target_nothing },
 	{ "HL", ANY_REV, 0, target_nothing },
 	{ "SET", ANY_REV, 0, target_nothing },
-	{ "TEE", ANY_REV, 0, target_nothing },
+	{ "TEE", ANY_REV, 0, target_tee },
 	{ "AUDIT", ANY_REV, 0, target_nothing },
 	{ "IDLETIMER", ANY_REV, 0, target_nothing },
 	{ "LED", ANY_REV, 0, target_nothing },
 	{ "RATEEST", ANY_REV, 0, target_nothing },
 	{ "SECMARK", ANY_REV, 0, target_nothing },
 	{ "CONNSECMARK", ANY_REV, 0, target_nothing },
-	{ "FLOWOFFLOAD", ANY_REV, 0, target_nothing },
+	{ "FLOWOFFLOAD", ANY_REV, 0, target_offload },
 };
 
 /* In the IPv6 tables the same names carry struct nf_nat_range in every revision. */
@@ -209,11 +264,15 @@ static int target_nat_by_family(struct fw_rule *r, const char *name, unsigned re
 				size_t len)
 {
 	bool v6 = r->chain->table->family == NFPROTO_IPV6;
+	struct fw_op *op;
 
 	if (v6 ? len >= sizeof(struct nf_nat_range) : rev == 0 && len >= NAT4)
 		return v6 ? target_nat(r, name, info) : target_nat4(r, name, info);
 	/* too short: still a NAT target, by its name */
-	return fw_op_add(r, nat_kind(name)) ? 0 : -ENOMEM;
+	op = fw_op_add(r, nat_kind(name));
+	if (op)
+		op->nat.port_any = true;
+	return op ? 0 : -ENOMEM;
 }
 
 int xt_target(struct fw_rule *r, const char *name, unsigned rev, const void *info, size_t len)
