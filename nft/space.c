@@ -185,8 +185,38 @@ static void learn_lookup(struct space *s, const struct fw_lookup *l)
 		}
 }
 
+/* Conntrack is off in a namespace until a rule needs it, and NAT chains are not asked then. */
+static bool needs_conntrack(const struct fw_op *op)
+{
+	switch (op->kind) {
+	case FW_SNAT:
+	case FW_DNAT:
+	case FW_REDIRECT:
+	case FW_NETMAP:
+	case FW_CTSET:
+		return true;
+	case FW_MATCH:
+		return op->match.field == FW_F_CTSTATE || op->match.field == FW_F_CTSTATUS ||
+		       op->match.field == FW_F_CTDIR;
+	default:
+		return false;
+	}
+}
+
+static void learn_tracking(struct space *s, const struct fw_rule *r)
+{
+	int family = r->chain->table->family;
+
+	for (size_t i = 0; i < r->n_ops; i++)
+		if (needs_conntrack(&r->ops[i])) {
+			s->tracked[0] |= family == NFPROTO_IPV4 || family == NFPROTO_INET;
+			s->tracked[1] |= family == NFPROTO_IPV6 || family == NFPROTO_INET;
+		}
+}
+
 static void learn_rule(struct space *s, const struct fw_rule *r)
 {
+	learn_tracking(s, r);
 	for (size_t i = 0; i < r->n_ops; i++)
 		if (r->ops[i].kind == FW_MATCH && is_iface(r->ops[i].match.field))
 			learn_match(s, &r->ops[i].match);

@@ -30,6 +30,7 @@ struct space {
 	struct num_set *with_ports, *icmp, *tcp, *is_new, *no_ct; /* of DIM_PROTO, DIM_CTSTATE */
 	struct num_set *local[2], *multicast[2], *broadcast4; /* [family is IPv6] */
 	bool local_known;
+	bool tracked[2]; /* some rule makes conntrack look at IPv4, at IPv6 */
 	size_t max_boxes;
 	struct set_index **index; /* hash by set */
 	size_t n_index;

@@ -188,9 +188,10 @@ static bool confine(struct space *s, struct box *b, enum dim d, struct num_set *
 	if (b->fuzzy & 1u << d)
 		b->certain = false;
 	box_copy(&c, b);
-	box_put(&c, d, out);
+	box_put(&c, d, num_set_ref(out));
 	doubt(s, &c, yes, no);
 	num_set_cut(&s->ctx, &b->dim[d], out);
+	num_set_unref(out);
 	if (b->dim[d]->n)
 		return true;
 	box_clear(b);

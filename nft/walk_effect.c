@@ -146,7 +146,7 @@ void effect_nat(struct space *s, struct region *r, const struct fw_op *op, bool 
 		struct box *b = &r->b[i];
 
 		/* even to its own address the port can change if the tuple is taken */
-		if (!op->nat.same)
+		if (!op->nat.same || op->kind == FW_REDIRECT || op->kind == FW_NETMAP)
 			nat_addr(s, b, op, dst ? DIM_DADDR : DIM_SADDR);
 		nat_port(s, b, op, dst);
 		b->status.known &= ~bit;

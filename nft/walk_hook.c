@@ -85,6 +85,10 @@ static void of_new_connections(struct walk *w, struct region *in, struct region 
 	for (size_t i = 0; i < in->n; i++) {
 		struct box *b = &in->b[i], c;
 
+		if (!s->tracked[is6(b)]) { /* perhaps another namespace's need has turned it on */
+			b->certain = false;
+			region_add_copy(s, past, b, false);
+		}
 		if (num_set_covers(&s->ctx, first, b->dim[DIM_CTSTATE])) {
 			region_push(s, &out, b);
 			continue;
@@ -302,7 +306,7 @@ static int run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct regio
 	}
 	n = (size_t)kept;
 	w->state->hook = hook;
-	for (size_t i = 0; i < n && !ret && r->n; i += of) {
+	for (size_t i = 0; i < n && !ret && (r->n || w->state->natted.n); i += of) {
 		for (of = 1; i + of < n && same[i + of]; of++)
 			;
 		pass_conntrack(w, hook, list[i], r);

@@ -153,8 +153,30 @@ static int path_inbound(struct walk *w, struct region *r)
 	return ret;
 }
 
+/* To this host itself: out of lo and in again, with the connection that it has got. */
+static int by_loopback(struct walk *w, struct region *r)
+{
+	struct num lo = num32(space_ifid(w->space, "lo"));
+	int ret;
+
+	region_doubt(r);
+	region_set(w->space, r, DIM_OIF, lo, lo, false);
+	ret = walk_run_hook(w, FW_POSTROUTING, false, r);
+	if (!ret)
+		ret = walk_run_hook(w, FW_EGRESS, false, r);
+	region_set(w->space, r, DIM_IIF, lo, lo, false);
+	region_set(w->space, r, DIM_OIF, num32(0), num32(0), false);
+	region_set(w->space, r, DIM_PKTTYPE, num32(0), num32(7), true);
+	if (!ret)
+		ret = walk_run_hook(w, FW_INGRESS, false, r);
+	if (!ret)
+		ret = walk_run_hook(w, FW_PREROUTING, false, r);
+	return ret ? ret : walk_run_hook(w, FW_INPUT, false, r);
+}
+
 static int path_output(struct walk *w, struct region *r)
 {
+	struct region local = { 0 };
 	int ret;
 
 	region_set(w->space, r, DIM_IIF, num32(0), num32(0), false);
@@ -168,6 +190,7 @@ static int path_output(struct walk *w, struct region *r)
 		region_set(w->space, r, DIM_OIF_LATER, num32(0), if_top(w), true);
 	region_clear(&w->state->fx.touched);
 	w->state->fx = (struct effects){ 0 };
+	split_rerouted(w, r, &local);
 	take_dim(w, r, DIM_OIF, DIM_OIF_LATER);
 	if (!ret)
 		ret = walk_run_hook(w, FW_POSTROUTING, false, r);
@@ -175,7 +198,12 @@ static int path_output(struct walk *w, struct region *r)
 		ret = on_bridge(w, FW_OUTPUT, r);
 	if (!ret)
 		ret = on_bridge(w, FW_POSTROUTING, r);
-	return ret ? ret : walk_run_hook(w, FW_EGRESS, false, r);
+	if (!ret)
+		ret = walk_run_hook(w, FW_EGRESS, false, r);
+	if (!ret)
+		ret = by_loopback(w, &local);
+	region_move(w->space, r, &local);
+	return ret;
 }
 
 static int one_path(struct walk *w, int path, struct region *r)

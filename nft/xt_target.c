@@ -29,17 +29,23 @@ static int add_nat(struct fw_rule *r, enum fw_kind kind, bool masquerade, unsign
 	return 0;
 }
 
-static void nat_addr(struct fw_nat *n, unsigned flags, uint8_t family, const void *lo,
+static void nat_addr(struct fw_nat *n, bool named, unsigned flags, uint8_t family, const void *lo,
 		     const void *hi)
 {
 	size_t len = family == NFPROTO_IPV6 ? 16 : 4;
 
-	n->same = !(flags & NF_NAT_RANGE_MAP_IPS) && !n->masquerade;
+	/* SNAT and DNAT to a port alone; MASQUERADE and REDIRECT find an address themselves */
+	n->same = named && !(flags & NF_NAT_RANGE_MAP_IPS);
 	if (!(flags & NF_NAT_RANGE_MAP_IPS))
 		return;
 	n->family = family;
 	memcpy(n->addr_lo, lo, len);
 	memcpy(n->addr_hi, hi, len);
+}
+
+static bool names_addr(const char *name)
+{
+	return !strcmp(name, "SNAT") || !strcmp(name, "DNAT");
 }
 
 static enum fw_kind nat_kind(const char *name)
@@ -63,7 +69,7 @@ static int target_nat4(struct fw_rule *r, const char *name, const void *data)
 	if (ret)
 		return ret;
 	if (mr.rangesize == 1)
-		nat_addr(n, mr.range[0].flags, NFPROTO_IPV4, &mr.range[0].min_ip,
+		nat_addr(n, names_addr(name), mr.range[0].flags, NFPROTO_IPV4, &mr.range[0].min_ip,
 			 &mr.range[0].max_ip);
 	else /* several ranges are not judged */
 		*n = (struct fw_nat){ .port_any = true };
@@ -80,8 +86,8 @@ static int target_nat(struct fw_rule *r, const char *name, const void *data)
 	ret = add_nat(r, nat_kind(name), !strcmp(name, "MASQUERADE"), range.flags,
 		      range.min_proto.all, range.max_proto.all, &n);
 	if (!ret)
-		nat_addr(n, range.flags, (uint8_t)r->chain->table->family, &range.min_addr,
-			 &range.max_addr);
+		nat_addr(n, names_addr(name), range.flags, (uint8_t)r->chain->table->family,
+			 &range.min_addr, &range.max_addr);
 	return ret;
 }
 
