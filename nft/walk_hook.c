@@ -298,13 +298,15 @@ static int run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct regio
 		return ret;
 	/* chains that are left out take part in nothing */
 	for (size_t i = 0; i < n; i++) {
-		if ((w->skip && w->skip(w, list[i])) ||
+		if ((w->skip && w->skip(w, list[i])) || (list[i]->nat && w->state->nat_done) ||
 		    (r->n && !sees_family(list[i], r->b[0].family)))
 			continue;
-		same[kept] = kept && same[i] && !(w->apart && list[i]->nat);
 		list[kept++] = list[i];
 	}
 	n = (size_t)kept;
+	walk_unsure(list, n, same);
+	for (size_t i = 0; i < n && w->apart; i++)
+		same[i] = same[i] && !list[i]->nat;
 	w->state->hook = hook;
 	for (size_t i = 0; i < n && !ret && (r->n || w->state->natted.n); i += of) {
 		for (of = 1; i + of < n && same[i + of]; of++)

@@ -25,6 +25,7 @@ struct walk_state {
 	unsigned depth;
 	size_t base_steps; /* of this base chain */
 	uint64_t base_work, end_ms;
+	bool nat_done; /* the connection has its NAT: no chain is asked again */
 	bool stop; /* a limit was hit in this base chain */
 };
 
@@ -32,6 +33,8 @@ struct walk_state {
 int walk_chain(struct walk *w, const struct fw_chain *c, struct region *in, struct region *ret_out);
 /** walk_run_hook() - all base chains of @hook: of family bridge, or all others. */
 int walk_run_hook(struct walk *w, enum fw_hook hook, bool bridge, struct region *r);
+/** walk_unsure() - for each of an ordered list: whether its place in its group is not known. */
+void walk_unsure(const struct fw_chain *const *list, size_t n, bool *ret_same);
 /** walk_meet() - report @r's meeting with @op, if there are packets. */
 int walk_meet(struct walk *w, enum walk_what what, const struct fw_rule *rule,
 	      const struct fw_op *op, const struct region *r);

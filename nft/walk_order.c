@@ -5,7 +5,7 @@
 #include <string.h>
 #include <linux/netfilter.h>
 
-#include "walk.h"
+#include "walk_impl.h"
 
 /*
  * The kernel runs all NAT chains of a hook in one place, NF_IP_PRI_NAT_DST or
@@ -39,18 +39,38 @@ static int order(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* NAT chains of one priority, or all other chains of one. */
+static bool same_place(const struct fw_chain *x, const struct fw_chain *y)
+{
+	return place(x) == place(y) && x->nat == y->nat && x->priority == y->priority;
+}
+
 /*
  * Within one table chains are numbered as they are registered. Between tables they are not: a
  * chain can have been added late to an old table.
  */
 static bool unsure(const struct fw_chain *x, const struct fw_chain *y)
 {
-	if (place(x) != place(y))
-		return false;
-	if (x->nat != y->nat)
-		return true;
-	return x->priority == y->priority &&
-	       (x->table != y->table || !x->handle || x->handle == y->handle);
+	return x->table != y->table || !x->handle || x->handle == y->handle;
+}
+
+void walk_unsure(const struct fw_chain *const *list, size_t n, bool *ret_same)
+{
+	for (size_t i = 0, end; i < n; i = end) {
+		bool any = false, mixed = false;
+
+		for (end = i + 1; end < n && place(list[i]) == place(list[end]); end++)
+			mixed = mixed || list[i]->nat != list[end]->nat;
+		/* where NAT and other chains share a place, nothing there is sure */
+		for (size_t j = i; j < end; j++)
+			ret_same[j] = mixed && j > i;
+		for (size_t j = i, k; j < end && !mixed; j = k) {
+			for (k = j + 1, any = false; k < end && same_place(list[j], list[k]); k++)
+				any = any || unsure(list[j], list[k]);
+			for (size_t m = j + 1; m < k; m++)
+				ret_same[m] = any;
+		}
+	}
 }
 
 static bool at_hook(const struct fw_chain *c, enum fw_hook hook, bool bridge)
@@ -75,15 +95,7 @@ int walk_order(const struct fw_snapshot *snap, enum fw_hook hook, bool bridge,
 		if (at_hook(snap->chains[i], hook, bridge))
 			list[n++] = snap->chains[i];
 	qsort(list, n, sizeof(*list), order);
-	for (size_t i = 1; i < n; i++)
-		same[i] = unsure(list[i - 1], list[i]) || unsure(list[i], list[i - 1]);
-	/* where NAT and other chains share a place, nothing there is sure */
-	for (size_t i = 1; i < n; i++)
-		if (place(list[i - 1]) == place(list[i]) && list[i - 1]->nat != list[i]->nat)
-			for (size_t j = 1; j < n; j++)
-				if (place(list[j]) == place(list[i]) &&
-				    place(list[j - 1]) == place(list[i]))
-					same[j] = true;
+	walk_unsure(list, n, same);
 	*ret_list = list;
 	*ret_same = same;
 	*ret_n = n;

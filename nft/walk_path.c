@@ -84,6 +84,13 @@ static void split_rerouted(struct walk *w, struct region *r, struct region *loca
 	region_split(w->space, &moved, &m, local, r);
 }
 
+/* A device's egress hook is not told where the packet came from. */
+static int leave(struct walk *w, struct region *r)
+{
+	region_set(w->space, r, DIM_IIF, num32(SPACE_IF_NONE), num32(SPACE_IF_NONE), false);
+	return walk_run_hook(w, FW_EGRESS, false, r);
+}
+
 static int forward(struct walk *w, struct region *r)
 {
 	int ret;
@@ -96,7 +103,7 @@ static int forward(struct walk *w, struct region *r)
 		ret = on_bridge(w, FW_OUTPUT, r);
 	if (!ret)
 		ret = on_bridge(w, FW_POSTROUTING, r);
-	return ret ? ret : walk_run_hook(w, FW_EGRESS, false, r);
+	return ret ? ret : leave(w, r);
 }
 
 static int enter_host(struct walk *w, struct region *r)
@@ -163,7 +170,8 @@ static int by_loopback(struct walk *w, struct region *r)
 	region_set(w->space, r, DIM_OIF, lo, lo, false);
 	ret = walk_run_hook(w, FW_POSTROUTING, false, r);
 	if (!ret)
-		ret = walk_run_hook(w, FW_EGRESS, false, r);
+		ret = leave(w, r);
+	w->state->nat_done = true;
 	region_set(w->space, r, DIM_IIF, lo, lo, false);
 	region_set(w->space, r, DIM_OIF, num32(0), num32(0), false);
 	region_set(w->space, r, DIM_PKTTYPE, num32(0), num32(7), true);
@@ -199,7 +207,7 @@ static int path_output(struct walk *w, struct region *r)
 	if (!ret)
 		ret = on_bridge(w, FW_POSTROUTING, r);
 	if (!ret)
-		ret = walk_run_hook(w, FW_EGRESS, false, r);
+		ret = leave(w, r);
 	if (!ret)
 		ret = by_loopback(w, &local);
 	region_move(w->space, r, &local);

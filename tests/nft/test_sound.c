@@ -306,12 +306,12 @@ static bool again(const struct trial *t, const struct flight *f)
 	struct lab *lab = t->lab;
 	const char *detail;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < (lab->quiet ? 1 : 3); i++) {
 		struct flight seen = { .seen = false };
 
 		net_forget(&lab->net);
 		net_send(&lab->net, f);
-		wait_for(&lab->net, &seen, lab->net.id, 1, 100);
+		wait_for(&lab->net, &seen, lab->net.id, 1, lab->quiet ? 30 : 100);
 		if (!judge(t, f, &seen, &detail))
 			return false;
 	}
@@ -597,11 +597,132 @@ static void test_sound(void **state)
 	assert_true(lab.loaded * 10 > count * 7);
 }
 
+/* ---- the test of the test: an analyser that is wrong must be noticed ------------------------- */
+
+static void each_op(struct fw_snapshot *s, void (*change)(struct fw_op *op))
+{
+	for (size_t i = 0; i < s->n_chains; i++)
+		for (size_t j = 0; j < s->chains[i]->n_rules; j++)
+			for (size_t k = 0; k < s->chains[i]->rules[j].n_ops; k++)
+				change(&s->chains[i]->rules[j].ops[k]);
+}
+
+/* Verdict maps send nobody anywhere. */
+static void forget_map(struct fw_op *op)
+{
+	if (op->kind == FW_LOOKUP && op->lookup.vmap)
+		op->kind = FW_OFFLOAD;
+}
+
+static void no_maps(struct fw_snapshot *s)
+{
+	each_op(s, forget_map);
+}
+
+/* Priorities the wrong way round. */
+static void wrong_order(struct fw_snapshot *s)
+{
+	for (size_t i = 0; i < s->n_chains; i++)
+		s->chains[i]->priority = -s->chains[i]->priority;
+}
+
+static void turn_match(struct fw_op *op)
+{
+	if (op->kind == FW_MATCH)
+		op->match.neg = false;
+}
+
+/* "!=" is read as "=". */
+static void no_negation(struct fw_snapshot *s)
+{
+	each_op(s, turn_match);
+}
+
+static void as_jump(struct fw_op *op)
+{
+	if (op->kind == FW_VERDICT && op->verdict.code == FW_GOTO)
+		op->verdict.code = FW_JUMP;
+	else if (op->kind == FW_VERDICT && op->verdict.code == FW_RETURN)
+		op->verdict.code = FW_ACCEPT;
+}
+
+/* goto comes back, return is final. */
+static void wrong_returns(struct fw_snapshot *s)
+{
+	each_op(s, as_jump);
+}
+
+static void forget_mark(struct fw_op *op)
+{
+	if (op->kind == FW_SETMARK)
+		op->kind = FW_OFFLOAD;
+}
+
+static void no_marks(struct fw_snapshot *s)
+{
+	each_op(s, forget_mark);
+}
+
+static void forget_nat(struct fw_op *op)
+{
+	if (op->kind == FW_SNAT || op->kind == FW_DNAT || op->kind == FW_REDIRECT)
+		op->kind = FW_OFFLOAD;
+}
+
+static void no_nat(struct fw_snapshot *s)
+{
+	each_op(s, forget_nat);
+}
+
+/* Sets that have lost their last element. */
+static void short_sets(struct fw_snapshot *s)
+{
+	for (size_t i = 0; i < s->n_sets; i++)
+		if (!s->sets[i]->vmap && s->sets[i]->n_elems)
+			s->sets[i]->n_elems--;
+}
+
+static void no_policy(struct fw_snapshot *s)
+{
+	for (size_t i = 0; i < s->n_chains; i++)
+		s->chains[i]->policy_drop = false;
+}
+
+static void test_notices(void **state)
+{
+	static const struct {
+		const char *name;
+		damage_fn damage;
+	} wrongs[] = {
+		{ "verdict maps ignored", no_maps }, { "priorities reversed", wrong_order },
+		{ "negation ignored", no_negation }, { "goto as jump", wrong_returns },
+		{ "marks ignored", no_marks },	     { "NAT ignored", no_nat },
+		{ "set elements lost", short_sets }, { "policies ignored", no_policy },
+	};
+	static struct lab lab;
+
+	(void)state;
+	lab_start(&lab);
+	lab.quiet = true;
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++) {
+		unsigned tries = 0, before = lab.wrong;
+
+		while (lab.wrong == before && tries < 200) {
+			srandom(number("EINAT_SEED", 1) + tries++);
+			try_rules(&lab, wrongs[i].damage);
+		}
+		print_message("# %s: noticed at rule set %u\n", wrongs[i].name, tries);
+		if (lab.wrong == before)
+			fail_msg("%s: not noticed", wrongs[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lab),
 		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_notices),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
