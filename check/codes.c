@@ -39,7 +39,7 @@ const struct code codes[] = {
 	  "itself "
 	  "(to :20000-29999).\n\n"
 	  "Let the rule use other ports, or start einat with --rest auto." },
-	{ "rest-unnatted", SEV_CONFLICT, "nothing translates what is not in the slice",
+	{ "rest-unnatted", SEV_WARNING, "nothing translates what is not in the slice",
 	  "Packets of the rest leave with their private source and no answer ever comes back.",
 	  "einat runs with --rest none and no masquerade or SNAT rule covers the interface. "
 	  "Everything "
