@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The lab of tests/e2e with real programs on the router: a container engine, a firewall. Source it.
 #
-# Every program runs in the lab's namespaces with state of its own: /run, /var/log and the folders that
-# `private` names are copies; /sys/fs/cgroup is a cgroup2 hierarchy whose root is a cgroup made for
+# Every program runs in the lab's namespaces with state of its own: /run and /var are empty, /etc is a
+# copy; /sys/fs/cgroup is a cgroup2 hierarchy whose root is a cgroup made for
 # the test, and removed after it. Nothing of the machine is changed, no service of it is asked.
 #
 # A test plays the same actions twice, without einat and with it, while traffic flows:
@@ -66,20 +66,13 @@ needs()
 	done
 }
 
-# private DIR...: a copy of each, seen by this test alone
-private()
-{
-	local d
-	for d in "$@"; do
-		mkdir -p "$T/private$d"
-		cp -a "$d/." "$T/private$d/" || die "copy $d"
-		mount --bind "$T/private$d" "$d" || die "bind $d"
-	done
-}
-
 umount -R /sys/fs/cgroup 2>/dev/null
 mount -t cgroup2 cgroup /sys/fs/cgroup || exit 1
-mount -t tmpfs tmpfs /var/log || exit 1
+# /etc is a copy, /var is empty
+mkdir "$T/etc" && cp -a /etc/. "$T/etc/" && mount --bind "$T/etc" /etc || exit 1
+mount -t tmpfs -o mode=755 tmpfs /var && mkdir -p /var/lib /var/cache /var/log /var/tmp || exit 1
+ln -s /run /var/run
+ln -s /run/lock /var/lock
 
 # The router's rules of the e2e lab are left out: here real programs write them.
 router_rules() { at router nft -f - <<<"$HOME_TABLE" || die nft; }

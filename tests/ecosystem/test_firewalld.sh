@@ -6,7 +6,6 @@ set -u
 needs firewalld dbus-daemon
 lab_up
 at router nft delete table ip home # firewalld masquerades
-private /etc/firewalld
 
 cat >"$T/bus.conf" <<'END'
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

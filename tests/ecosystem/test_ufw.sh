@@ -6,7 +6,6 @@ set -u
 needs ufw iptables
 lab_up
 at router nft delete table ip home # ufw masquerades
-private /etc/ufw /etc/default
 sed -i 's/^IPT_SYSCTL=.*/IPT_SYSCTL=/' /etc/default/ufw # what it holds is set for every test by the lab
 
 # the snippet of ufw-framework(8), with -F as most guides have it: else each reload adds it again
