@@ -111,6 +111,9 @@ char *mend_accept(const struct mend_ask *a)
 
 	if (a->owner == OWNER_FIREWALLD)
 		return accept_firewalld(a);
+	/* its own option for that rule */
+	if (a->owner == OWNER_TAILSCALE)
+		return text("tailscale set --stateful-filtering=false");
 	if (a->owner == OWNER_FW4)
 		rule = accept_fw4(mark, mask);
 	else if (table_tool(a->snap, a->chain->table) != TEXT_NFT)
