@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check/finding.h"
+#include "nft/text.h"
 
 const struct code *code_find(const char *name)
 {
@@ -56,14 +57,19 @@ struct finding *finding_add(struct findings *fs, const char *code)
 
 void finding_set(struct findings *fs, char **field, const char *fmt, ...)
 {
-	char *text;
+	const struct finding *last = fs->n ? &fs->f[fs->n - 1] : &fs->scratch;
+	char *text = NULL, *raw;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	n = vasprintf(&raw, fmt, ap);
 	va_end(ap);
-	if (n < 0) {
+	if (n >= 0) {
+		text = text_clean(raw, field == &last->mend || field == &fs->scratch.mend);
+		free(raw);
+	}
+	if (!text) {
 		fs->failed = true;
 		return;
 	}

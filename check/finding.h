@@ -55,7 +55,11 @@ struct findings {
  * returned is a scratch object: callers need not look. The pointer is good until the next call.
  */
 struct finding *finding_add(struct findings *fs, const char *code);
-/** finding_set() - printf into one of the strings of a finding; an older one is freed. */
+/**
+ * finding_set() - printf into one of the strings of the finding that was added last; an older one
+ * is freed. Names of tables, programs and the like may be any bytes: what no terminal should see
+ * becomes \xNN; newlines stay in @mend alone.
+ */
 void finding_set(struct findings *fs, char **field, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /** findings_sort() - heaviest first, then in the order of the table; drops exact repetitions. */

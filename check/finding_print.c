@@ -2,22 +2,35 @@
 /* Findings as JSON, and text made from that; codes as text and Markdown. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "check/finding.h"
+#include "nft/text.h"
 
 #define WIDTH  96
 #define INDENT 10
 
-/* Words of @text between @indent and WIDTH; single newlines are blanks, @first is where we are. */
+/* A narrow terminal gets narrow lines. */
+static size_t width_of(FILE *out)
+{
+	struct winsize ws;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &ws) || ws.ws_col < 2 * INDENT || ws.ws_col > WIDTH)
+		return WIDTH;
+	return ws.ws_col;
+}
+
+/* Words of @text between @indent and the width; single newlines are blanks, @first is where we are.
+ */
 static void print_wrapped(FILE *out, const char *text, size_t first, size_t indent)
 {
-	size_t at = first;
+	size_t at = first, width = width_of(out);
 
 	while (*text) {
 		size_t n = strcspn(text, " \n");
 
-		if (at > indent && at + 1 + n > WIDTH) {
+		if (at > indent && at + 1 + n > width) {
 			fprintf(out, "\n%*s", (int)indent, "");
 			at = indent;
 		} else if (at > indent) {
@@ -193,16 +206,19 @@ static json_t *one_json(const struct finding *f)
 
 json_t *findings_json(const struct findings *fs, const char *ifname)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *root;
+	char *name = text_clean(ifname, false); /* JSON is UTF-8, names are any bytes */
 
 	for (size_t i = 0; i < fs->n; i++)
 		json_array_append_new(list, one_json(&fs->f[i]));
-	return json_pack("{s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "interface", ifname,
-			 "worst", fs->n ? severity_name(findings_worst(fs)) : "none", "findings",
-			 list, "examined", "chains", (json_int_t)fs->n_chains, "rules",
-			 (json_int_t)fs->n_rules, "sets", (json_int_t)fs->n_sets, "routing_rules",
-			 (json_int_t)fs->n_routing_rules, "sockets", (json_int_t)fs->n_sockets,
-			 "programs", (json_int_t)fs->n_programs);
+	root = json_pack(
+		"{s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "interface", name ? name : "?",
+		"worst", fs->n ? severity_name(findings_worst(fs)) : "none", "findings", list,
+		"examined", "chains", (json_int_t)fs->n_chains, "rules", (json_int_t)fs->n_rules,
+		"sets", (json_int_t)fs->n_sets, "routing_rules", (json_int_t)fs->n_routing_rules,
+		"sockets", (json_int_t)fs->n_sockets, "programs", (json_int_t)fs->n_programs);
+	free(name);
+	return root;
 }
 
 void codes_list(FILE *out)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What mends a finding, in the words of the program that owns the rule. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,31 @@ static char *text(const char *fmt, ...)
 		out = NULL;
 	va_end(ap);
 	return out;
+}
+
+/* Names of tables and chains may be any bytes, and what mends is pasted into a shell. */
+struct word {
+	char s[4 * NAME_MAX + 4];
+};
+
+static const char *word(const char *name, struct word *w)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./:@%+,=";
+	size_t n = 0;
+
+	if (*name && *name != '-' && !name[strspn(name, plain)])
+		return name;
+	w->s[n++] = '\'';
+	for (; *name && n + 6 < sizeof(w->s); name++) {
+		if (*name == '\'')
+			n += (size_t)sprintf(w->s + n, "'\\''");
+		else
+			w->s[n++] = (char)(*name < ' ' || *name > '~' ? '?' : *name);
+	}
+	w->s[n++] = '\'';
+	w->s[n] = '\0';
+	return w->s;
 }
 
 static const char *iptables_of(const struct fw_table *t)
@@ -54,14 +80,15 @@ static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t m
 {
 	const struct fw_table *t = a->chain->table;
 	const char *user = user_chain(a), *tool = iptables_of(t);
+	struct word table, chain;
 
 	if (a->owner == OWNER_UFW && user)
 		return text("# in /etc/ufw/%s, before its COMMIT, then: ufw reload\n"
 			    "-A %s -m mark --mark 0x%x/0x%x -j ACCEPT",
 			    t->family == NFPROTO_IPV6 ? "before6.rules" : "before.rules", user,
 			    mark, mask);
-	return text("%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT", tool, t->name,
-		    user ? user : a->chain->name, mark, mask);
+	return text("%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT", tool,
+		    word(t->name, &table), word(user ? user : a->chain->name, &chain), mark, mask);
 }
 
 static char *accept_firewalld(const struct mend_ask *a)
@@ -94,14 +121,15 @@ static char *accept_fw4(uint32_t mark, uint32_t mask)
 static char *accept_nft(const struct mend_ask *a, uint32_t mark, uint32_t mask)
 {
 	const struct fw_table *t = a->chain->table;
+	struct word table, chain;
 	char at[40] = "";
 
 	if (a->handle)
 		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
 	return text("nft %s rule %s %s %s%s meta mark and 0x%x == 0x%x accept\n"
 		    "# --open does this, keeps it over reloads and removes it on stop",
-		    a->handle ? "insert" : "add", family_text(t->family), t->name, a->chain->name,
-		    at, mask, mark);
+		    a->handle ? "insert" : "add", family_text(t->family), word(t->name, &table),
+		    word(a->chain->name, &chain), at, mask, mark);
 }
 
 char *mend_accept(const struct mend_ask *a)

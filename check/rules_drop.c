@@ -82,10 +82,13 @@ static bool concerns(const struct fwx *fw, const struct box *b)
 }
 
 /* einat can insert its accept rule there: see nft/open.h. */
-static bool can_open(const struct fwx *fw, const struct hit *h)
+static bool can_open(const struct fwx *fw, const struct hit *h, const struct finding *f)
 {
 	int family = h->chain->table->family;
 
+	/* a name that had to be made printable names nothing */
+	if (strcmp(f->table, h->chain->table->name) || strcmp(f->chain, h->chain->name))
+		return false;
 	return !h->chain->table->owned && table_tool(fw->x->fw, h->chain->table) == TEXT_NFT &&
 	       !h->base->nat &&
 	       (family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6);
@@ -124,7 +127,8 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 	/* some ports of the inside that are not to be reached: it says so itself */
 	if (!reply && fw_hit_names_ports(fw, h, false))
 		f->severity = SEV_NOTE;
-	f->can_open = !reply && f->severity != SEV_NOTE && can_open(fw, h);
+	f->can_open =
+		!reply && f->severity != SEV_NOTE && f->table && f->chain && can_open(fw, h, f);
 	f->mend = reply ? mend_replies(&ask) : mend_accept(&ask);
 }
 

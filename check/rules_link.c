@@ -85,7 +85,9 @@ static void check_state(struct check *x)
 		finding_set(x->fs, &f->what, "%s is a port of the %s %s", l->name, l->port_kind,
 			    m ? m->name : "?");
 		if (m)
-			finding_set(x->fs, &f->mend, "einat -i %s", m->name);
+			finding_set(x->fs, &f->mend, "einat run -i %s",
+				    m->name[strcspn(m->name, " '\"\\$`;&|<>()*?!#~")] ? "MASTER"
+										      : m->name);
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Settings of the kernel, sockets of this host, connection tracking. */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -220,7 +221,8 @@ static void check_conntrack(struct check *x)
 	finding_set(x->fs, &f->where, "sysctl net.netfilter.nf_conntrack_max");
 	finding_set(x->fs, &f->what, "%ld of %ld entries of connection tracking are in use", count,
 		    max);
-	finding_set(x->fs, &f->mend, "sysctl -w net.netfilter.nf_conntrack_max=%ld", max * 2);
+	finding_set(x->fs, &f->mend, "sysctl -w net.netfilter.nf_conntrack_max=%ld",
+		    max > LONG_MAX / 2 ? max : max * 2);
 }
 
 /* Translated to an external address, onto a port of the slice. */

@@ -16,19 +16,24 @@ struct open_place {
 	const char *table, *chain;
 	uint64_t handle; /* the rule that drops: ours goes before it; 0: the policy, ours goes last
 			  */
+	uint32_t generation; /* of the rules in which that was found; 0: insert it in any */
 };
 
+/** nft_generation() - the number of the rules as they are now; each change of any table adds one.
+ */
+int nft_generation(uint32_t *ret_generation, struct err *err);
 /**
  * nft_open_add() - insert the rule; @mark under @mask in host byte order.
- * Returns 0 or -errno with @err: -ENOENT (the place is gone), -EPERM (the table belongs to a
- * program that keeps it for itself), or what the kernel says.
+ * Returns 0 or -errno with @err: -ENOENT or -ERESTART (the rules have changed, the place may be
+ * gone or another one), -EEXIST (there is one before that place, and it does not help), -EPERM (the
+ * table belongs to a program that keeps it for itself), or what the kernel says.
  */
 int nft_open_add(const char *ifname, const struct open_place *place, uint32_t mark, uint32_t mask,
 		 struct err *err);
-/** nft_open_remove() - delete all such rules of @ifname, in every table. 0 also if there is none.
+/**
+ * nft_open_remove() - delete such rules of @ifname in every table, but those that accept exactly
+ * @but_mark under @but_mask (mask 0: delete all). 0 also if there is none.
  */
-int nft_open_remove(const char *ifname, struct err *err);
-/** nft_open_count() - how many there are, or -errno. */
-int nft_open_count(const char *ifname, struct err *err);
+int nft_open_remove(const char *ifname, uint32_t but_mark, uint32_t but_mask, struct err *err);
 
 #endif

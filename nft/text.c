@@ -120,6 +120,21 @@ static char *finish(struct tbuf *b)
 	return NULL;
 }
 
+char *text_clean(const char *s, bool lines)
+{
+	struct tbuf b = { .max = 4 * strlen(s) + 1 };
+
+	while (*s) {
+		size_t n = lines ? strcspn(s, "\n") : strlen(s);
+
+		tb_name(&b, s, n);
+		s += n;
+		if (*s)
+			tb_add(&b, s++, 1);
+	}
+	return finish(&b);
+}
+
 char *rule_text(const struct fw_snapshot *s, const struct fw_rule *r, size_t max)
 {
 	struct tbuf b = { .max = max ? max : TEXT_MAX };

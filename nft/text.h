@@ -41,6 +41,12 @@ enum text_tool table_tool(const struct fw_snapshot *s, const struct fw_table *t)
  */
 char *chain_place(const struct fw_snapshot *s, const struct fw_chain *c, const struct fw_rule *r);
 
+/**
+ * text_clean() - @s as it may be shown: \xNN for what is no printable UTF-8, as escape sequences of
+ * terminals are; with @lines, newlines stay. To be freed by the caller; NULL without memory.
+ */
+char *text_clean(const char *s, bool lines);
+
 /** family_text() - NFPROTO_ number as nft's word ("ip", "inet"), "?" if unknown. */
 const char *family_text(int family);
 

@@ -42,36 +42,53 @@ static int explain(const char *name)
 	return EXIT_USAGE;
 }
 
-/* What the einat that runs on @ifname has found, with the configuration that it runs with. */
-static json_t *ask_running(const char *ifname, struct err *err)
+/*
+ * What the einat that runs on @ifname has found, with the configuration that it runs with; -ENOENT:
+ * none runs there.
+ */
+static int ask_running(const char *ifname, json_t **ret_json, struct err *err)
 {
 	char *answer = NULL;
+	const char *why;
 	json_t *json;
+	int ret = control_ask(ifname, "check", &answer, err);
 
-	if (control_ask(ifname, "check", &answer, err))
-		return NULL;
+	if (ret)
+		return ret;
 	json = json_loads(answer, 0, NULL);
 	free(answer);
-	if (!json || !json_is_array(json_object_get(json, "findings"))) {
-		err_set(err, EPROTO, "the einat on %s gave no findings", ifname);
-		json_decref(json);
-		return NULL;
+	if (json_is_array(json_object_get(json, "findings"))) {
+		json_object_del(json, "generation"); /* for itself */
+		*ret_json = json;
+		return 0;
 	}
-	return json;
+	why = json_string_value(json_object_get(json, "error"));
+	ret = err_set(err, EPROTO, "the einat on %s gave no findings%s%s", ifname, why ? ": " : "",
+		      why ? why : "");
+	json_decref(json);
+	return ret;
 }
 
 static int all_running(json_t *list)
 {
 	struct if_nameindex *ifs = if_nameindex();
 	struct err err;
+	int ret = 0;
 
 	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
-		json_t *one = ask_running(i->if_name, &err);
+		json_t *one;
+		int step = ask_running(i->if_name, &one, &err);
 
-		if (one)
+		if (!step) {
 			json_array_append_new(list, one);
+		} else if (step != -ENOENT) {
+			log_error("%s", err.text);
+			ret = step;
+		}
 	}
 	if_freenameindex(ifs);
+	if (ret)
+		return ret;
 	if (json_array_size(list))
 		return 0;
 	log_error("no einat runs here; name what is to be checked: einat check -i IF [slice "
@@ -120,18 +137,20 @@ static int gather(const struct conf *conf, json_t *list)
 {
 	struct err err = { "" };
 	json_t *one;
+	int ret = -ENOENT;
 
 	if (conf->bare && !conf->n_ifs && !conf->save_path)
 		return all_running(list);
-	if (conf->bare && conf->n_ifs == 1 && !conf->save_path) {
-		one = ask_running(conf->ifs[0].name, &err);
-		if (one)
-			return json_array_append_new(list, one);
-	}
-	if (!analyse(conf, list, &err))
-		return 0;
-	log_error("%s", err.text);
-	return -1;
+	if (conf->bare && conf->n_ifs == 1 && !conf->save_path)
+		ret = ask_running(conf->ifs[0].name, &one, &err);
+	if (!ret)
+		return json_array_append_new(list, one);
+	/* one that runs and cannot tell is no reason to check the defaults in its stead */
+	if (ret == -ENOENT)
+		ret = analyse(conf, list, &err);
+	if (ret)
+		log_error("%s", err.text);
+	return ret;
 }
 
 static int exit_code(const json_t *list)
@@ -157,44 +176,79 @@ static bool mended_by_start(const struct finding *f)
 	return !strcmp(f->code->name, "table-missing") || !strcmp(f->code->name, "program-missing");
 }
 
-static bool refuses(const struct conf *conf, const struct conf_if *cif, const struct findings *fs)
+static void log_conflicts(const struct conf_if *cif, const struct findings *fs)
 {
-	bool refuse = false;
-
 	for (size_t i = 0; i < fs->n; i++) {
 		const struct finding *f = &fs->f[i];
 
-		if (f->severity != SEV_CONFLICT || mended_by_start(f))
-			continue;
-		log_warn("%s: conflict %s: %s (%s%s%s)", cif->name, f->code->name,
-			 f->what ? f->what : f->code->title, f->where, f->text ? ": " : "",
-			 f->text ? f->text : "");
-		refuse |= f->will && !fs->attached;
+		if (f->severity == SEV_CONFLICT && !mended_by_start(f))
+			log_warn("%s: conflict %s: %s (%s%s%s)", cif->name, f->code->name,
+				 f->what ? f->what : f->code->title, f->where, f->text ? ": " : "",
+				 f->text ? f->text : "");
 	}
-	return refuse && !conf->force;
 }
 
+static bool conflicts(const struct findings *fs)
+{
+	for (size_t i = 0; i < fs->n; i++)
+		if (fs->f[i].severity == SEV_CONFLICT && fs->f[i].will &&
+		    !mended_by_start(&fs->f[i]))
+			return true;
+	return false;
+}
+
+/* All interfaces or none, as with any other failure of the start. */
+static bool refuses(const struct conf *conf, const struct findings fs[])
+{
+	bool refuse = false;
+
+	for (size_t i = 0; i < conf->n_ifs; i++) {
+		if (fs[i].attached)
+			return false; /* its NAT is in force, and needs its control plane */
+		refuse |= conflicts(&fs[i]);
+	}
+	return refuse;
+}
+
+static void tell_refusal(const struct conf *conf, const struct findings fs[])
+{
+	for (size_t i = 0; i < conf->n_ifs; i++) {
+		const char *name = conf->ifs[i].name;
+
+		if (!conflicts(&fs[i]))
+			continue;
+		log_conflicts(&conf->ifs[i], &fs[i]);
+		log_error("%s: not started, since it would conflict; einat check -i %s tells what "
+			  "mends it, --force starts all the same",
+			  name, name);
+	}
+}
+
+/* What does not keep it from starting is logged by the check that the running einat makes. */
 int check_before_run(const struct conf *conf)
 {
+	struct findings *fs;
 	struct capture *c = NULL;
 	struct err err = { "" };
-	int ret = check_capture(EINAT_VERSION, &c, &err), code = 0;
+	int ret, code = 0;
 
-	for (size_t i = 0; i < conf->n_ifs && !ret; i++) {
-		struct findings fs = { 0 };
-
-		ret = check_run(&conf->ifs[i], c, &fs, &err);
-		if (!ret && refuses(conf, &conf->ifs[i], &fs)) {
-			log_error("%s: not started, since it would conflict; einat check -i %s "
-				  "tells what mends it, --force starts all the same",
-				  conf->ifs[i].name, conf->ifs[i].name);
-			code = CHECK_CONFLICTS;
-		}
-		findings_clear(&fs);
-	}
-	capture_free(c);
-	if (ret)
+	if (conf->force)
+		return 0;
+	fs = calloc(conf->n_ifs + 1, sizeof(*fs));
+	ret = fs ? check_capture(EINAT_VERSION, &c, &err)
+		 : err_sys(&err, ENOMEM, "cannot look for conflicts");
+	for (size_t i = 0; i < conf->n_ifs && !ret; i++)
+		ret = check_run(&conf->ifs[i], c, &fs[i], &err);
+	if (ret) {
 		log_warn("conflicts could not be looked for: %s", err.text);
+	} else if (refuses(conf, fs)) {
+		tell_refusal(conf, fs);
+		code = CHECK_CONFLICTS;
+	}
+	for (size_t i = 0; fs && i < conf->n_ifs; i++)
+		findings_clear(&fs[i]);
+	free(fs);
+	capture_free(c);
 	return code;
 }
 

@@ -179,15 +179,6 @@ static int change_family(struct instance *inst, struct err *err)
 	return ret ? ret : observe_flows(&inst->link, inst->ct, inst->owners, err);
 }
 
-/* Without --open, and with another mark, rules of earlier are of no use. */
-static void close_what_is_open(const struct conf_if *cif)
-{
-	struct err err = { "" };
-
-	if (nft_open_remove(cif->name, &err))
-		log_warn("%s: %s", cif->name, err.text);
-}
-
 int instance_reload(struct instance *inst, const struct conf *conf, const struct conf_if *cif,
 		    struct err *err)
 {
@@ -199,6 +190,7 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 	if (old)
 		ret = instance_unclaim(inst, err);
 	family = cif->ipv6 != inst->cif->ipv6 || !cif->n_npts != !inst->cif->n_npts;
+	instance_check_reload(inst, cif);
 	inst->conf = conf;
 	inst->cif = cif;
 	instance_suspend(inst, false);
@@ -219,8 +211,6 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 		ret = instance_apply(inst, err);
 	if (!ret && !cif->n_hairpin_ifs)
 		ret = hairpin_remove(cif->name, err);
-	close_what_is_open(cif);
-	instance_check_want(inst);
 	inst->retry = ret != 0;
 	return ret;
 }
@@ -262,8 +252,6 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 	/* rules of an earlier einat that was killed */
 	if (!ret && !cif->n_hairpin_ifs)
 		ret = hairpin_remove(cif->name, err);
-	if (!ret && !cif->open)
-		close_what_is_open(cif);
 	if (ret) {
 		undo_start(inst);
 		instance_free(inst);
@@ -278,9 +266,9 @@ void instance_free(struct instance *inst)
 {
 	if (!inst)
 		return;
-	for (size_t i = 0; i < inst->n_told; i++)
+	for (size_t i = 0; i < MAX_TOLD; i++)
 		free(inst->told[i]);
-	recheck_close(inst->recheck);
+	instance_check_free(inst);
 	plan_free(inst->plan);
 	nft_edits_free(inst->edits);
 	instance_slow_close(inst);
@@ -347,7 +335,7 @@ int instance_stop(struct instance *inst, struct err *err)
 		ret = step;
 		first = e;
 	}
-	step = nft_open_remove(inst->cif->name, &e);
+	step = nft_open_remove(inst->cif->name, 0, 0, &e);
 	if (step && !ret) {
 		ret = step;
 		first = e;

@@ -72,13 +72,14 @@ static bool same_warning(const char *a, const char *b)
 /* Each warning is told once, also when its cause goes and comes back with a reload. */
 bool instance_told(struct instance *inst, const char *text)
 {
-	for (size_t i = 0; i < inst->n_told; i++)
-		if (same_warning(inst->told[i], text))
+	char **slot = &inst->told[inst->n_told % MAX_TOLD];
+
+	for (size_t i = 0; i < MAX_TOLD && i < inst->n_told; i++)
+		if (inst->told[i] && same_warning(inst->told[i], text))
 			return true;
-	if (inst->n_told < MAX_TOLD) {
-		inst->told[inst->n_told] = strdup(text);
-		inst->n_told += inst->told[inst->n_told] != NULL;
-	}
+	free(*slot); /* the oldest makes room */
+	*slot = strdup(text);
+	inst->n_told += *slot != NULL;
 	return false;
 }
 

@@ -12,9 +12,11 @@
 
 /* A firewall whose rules never stay the same must not fill the memory. */
 #define MAX_TOLD 64
+/* Chains that drop are opened one by one; beyond this something is wrong. */
+#define MAX_OPENED 16
 
 /* What of einat's own others may remove. */
-enum restore_kind { RESTORE_TABLE, RESTORE_HAIRPIN, RESTORE_ATTACH, RESTORE_COUNT };
+enum restore_kind { RESTORE_TABLE, RESTORE_HAIRPIN, RESTORE_ATTACH, RESTORE_OPEN, RESTORE_COUNT };
 
 struct restore {
 	struct backoff backoff;
@@ -47,7 +49,9 @@ struct instance {
 	struct nft_edits *edits; /* of users, in the sets of the table */
 	struct recheck *recheck; /* NULL: it could not be opened */
 	char *told[MAX_TOLD]; /* warnings that were logged */
-	size_t n_told;
+	size_t n_told; /* ever; the latest MAX_TOLD are kept */
+	char *opened[MAX_OPENED]; /* by --open: "family table chain" */
+	size_t n_opened;
 };
 
 /** instance_apply() - make a plan from what is known now and bring the system in line. */
@@ -93,6 +97,12 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
 bool instance_told(struct instance *inst, const char *text);
 void instance_check_open(struct instance *inst);
 void instance_check_want(struct instance *inst); /* something changed */
+/**
+ * instance_check_reload() - @now is to be the configuration: rules of --open that do not fit it are
+ * removed. To be called while inst->cif is the old one.
+ */
+void instance_check_reload(struct instance *inst, const struct conf_if *now);
+void instance_check_free(struct instance *inst);
 void instance_check_tick(struct instance *inst);
 json_t *instance_conflicts(const struct instance *inst);
 /** fail_at() - for tests: -EIO if the environment's EINAT_FAIL_AT names @step. */

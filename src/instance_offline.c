@@ -146,7 +146,7 @@ int instance_remove(const struct conf *conf, const char *ifname, struct err *err
 	ret = ret ? ret : step;
 	step = nft_table_remove(ifname, ret ? NULL : err);
 	ret = ret ? ret : step;
-	step = nft_open_remove(ifname, ret ? NULL : err);
+	step = nft_open_remove(ifname, 0, 0, ret ? NULL : err);
 	ret = ret ? ret : step;
 	pin_path(conf->pin_dir, ifname, pin, sizeof(pin));
 	if (link.ifindex && ct) {

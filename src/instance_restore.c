@@ -13,6 +13,7 @@ static const char *const what[RESTORE_COUNT] = {
 	[RESTORE_TABLE] = "nftables table",
 	[RESTORE_HAIRPIN] = "hairpin rules",
 	[RESTORE_ATTACH] = "attachment to the interface",
+	[RESTORE_OPEN] = "rules of --open",
 };
 
 static uint64_t now_ms(void)
@@ -128,6 +129,8 @@ void instance_restore_tick(struct instance *inst)
 		check_table(inst, false);
 	if (backoff_due(&inst->restore[RESTORE_HAIRPIN].backoff, now))
 		instance_check_hairpin(inst);
+	if (backoff_due(&inst->restore[RESTORE_OPEN].backoff, now))
+		instance_check_want(inst);
 	for (unsigned k = 0; k < RESTORE_COUNT; k++)
 		if (backoff_calm(&inst->restore[k].backoff, now))
 			log_info("%s: einat's %s: nobody undoes it any more", inst->cif->name,

@@ -123,6 +123,8 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 
 		if (!drop_matters(p, d, obs) || told(p, f, i, obs))
 			continue;
+		if (c->open && !d->xtables)
+			continue; /* it is opened, or the check that follows says why not */
 		ret = plan_warn(
 			p,
 			"filtering will not be endpoint-independent: %s drops new connections "

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check/check.h"
+#include "nft/open.h"
 #include "src/log.h"
 #include "src/recheck.h"
 
@@ -25,6 +26,7 @@ struct recheck {
 	bool wanted; /* and not begun */
 	int64_t first_ms; /* of the burst */
 	int64_t begun_ms, took_ms; /* of the last run */
+	bool failing; /* the last run gave nothing: told once */
 	char *text; /* what the child has written so far */
 	size_t n;
 	json_t *findings;
@@ -125,6 +127,14 @@ void recheck_want(struct recheck *r)
 		arm(r, due_in(r));
 }
 
+void recheck_anew(struct recheck *r)
+{
+	if (!r)
+		return;
+	end_child(r); /* what it looks at is not what is wanted now */
+	recheck_want(r);
+}
+
 /* ---- the child --------------------------------------------------------------------------- */
 
 static void write_all(int fd, const char *s)
@@ -148,13 +158,21 @@ static char *check_now(const struct conf_if *cif)
 	struct capture *c = NULL;
 	struct findings fs = { 0 };
 	struct err err = { "" };
+	uint32_t before = 0, after = 0;
 	json_t *json = NULL;
 	char *text;
-	int ret = check_capture(EINAT_VERSION, &c, &err);
+	int ret = nft_generation(&before, &err);
 
+	if (!ret)
+		ret = check_capture(EINAT_VERSION, &c, &err);
+	if (!ret)
+		ret = nft_generation(&after, &err);
 	if (!ret)
 		ret = check_run(cif, c, &fs, &err);
 	json = ret ? json_pack("{s:s}", "error", err.text) : findings_json(&fs, cif->name);
+	/* whoever acts upon a rule must know that it is still the one that was looked at */
+	if (!ret && before == after)
+		json_object_set_new(json, "generation", json_integer(after));
 	findings_clear(&fs);
 	capture_free(c);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -176,6 +194,18 @@ static int keep_only(int fd)
 	return 3;
 }
 
+/* If memory runs out, the check is to end, never the NAT. */
+static void offer_to_oom_killer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "900", 3) < 0)
+		log_debug("oom_score_adj: %s", strerror(errno));
+	close(fd);
+}
+
 /* Never returns. The parent's signals are no business of the child; it ends with the parent. */
 static void child(const struct conf_if *cif, int fd)
 {
@@ -188,6 +218,7 @@ static void child(const struct conf_if *cif, int fd)
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	alarm(CHILD_S);
+	offer_to_oom_killer();
 	if (nice(5) == -1)
 		log_debug("nice: %s", strerror(errno));
 	text = check_now(cif);
@@ -219,21 +250,32 @@ void recheck_answer(const struct conf_if *cif, int fd)
 
 /* ---- the parent --------------------------------------------------------------------------- */
 
+static void fails(struct recheck *r, const struct conf_if *cif, const char *why)
+{
+	if (!r->failing)
+		log_warn("%s: conflicts cannot be looked for: %s; trying again with the next "
+			 "change",
+			 cif->name, why);
+	r->failing = true;
+}
+
 static void begin(struct recheck *r, const struct conf_if *cif)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+	r->wanted = false;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
+		fails(r, cif, strerror(errno));
 		return;
+	}
 	fcntl(fds[1], F_SETFL, 0); /* the child may wait for us */
 	ev.data.fd = fds[0];
 	if (epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) || start_child(cif, fds[1]) < 0) {
-		log_warn("%s: conflicts cannot be looked for: %s", cif->name, strerror(errno));
+		fails(r, cif, strerror(errno));
 		close(fds[0]);
 	} else {
 		r->pipe_fd = fds[0];
-		r->wanted = false;
 		r->begun_ms = now_ms();
 	}
 	close(fds[1]);
@@ -269,11 +311,11 @@ static bool take(struct recheck *r, const struct conf_if *cif)
 	if (r->wanted)
 		arm(r, due_in(r));
 	if (!json || why) {
-		log_warn("%s: conflicts could not be looked for: %s", cif->name,
-			 why ? why : "the process that does it ended");
+		fails(r, cif, why ? why : "the process that does it ended");
 		json_decref(json);
 		return false;
 	}
+	r->failing = false;
 	json_decref(r->findings);
 	r->findings = json;
 	return true;

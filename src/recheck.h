@@ -22,9 +22,14 @@ int recheck_fd(const struct recheck *r); /* readable: call recheck_ready() */
  * after the first change of a burst at the latest; a check under way is followed by another.
  */
 void recheck_want(struct recheck *r);
+/** recheck_anew() - the same, and a check under way counts for nothing: it is of another config. */
+void recheck_anew(struct recheck *r);
 /** recheck_ready() - go on; @cif is what is checked. True: recheck_findings() has changed. */
 bool recheck_ready(struct recheck *r, const struct conf_if *cif);
-/** recheck_findings() - as findings_json() makes them; NULL before the first. Borrowed. */
+/**
+ * recheck_findings() - those of the last check that succeeded, as findings_json() makes them, with
+ * the "generation" of the rules if these stood still meanwhile; NULL before the first. Borrowed.
+ */
 const json_t *recheck_findings(const struct recheck *r);
 /** recheck_answer() - have a child check anew and write the findings to @fd, which is closed. */
 void recheck_answer(const struct conf_if *cif, int fd);
