@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
+#include <linux/netfilter.h>
+
 #include "check/finding.h"
+#include "check/owner.h"
+#include "nft/text.h"
 
 static char *print(void (*fn)(FILE *out))
 {
@@ -186,12 +190,66 @@ static void test_text(void **state)
 	findings_clear(&fs);
 }
 
+/* Names in a capture that someone sent may be any bytes. */
+static void test_hostile_names(void **state)
+{
+	struct findings fs = { 0 };
+	struct finding *f = add(&fs, "drop-inbound", "inet \033]0;title\007 c", true);
+	json_t *root;
+	char *out;
+
+	(void)state;
+	finding_set(&fs, &f->what, "%s",
+		    "broken \xff UTF-8,\nanother line, \xc2\x9b"
+		    "1m");
+	finding_set(&fs, &f->family, "inet");
+	finding_set(&fs, &f->table, "\xfe\xff");
+	finding_set(&fs, &f->chain, "c");
+	finding_set(&fs, &f->mend, "first\nsecond \033[2J");
+	root = findings_json(&fs, "w\xff");
+	assert_non_null(root);
+	assert_string_equal(text(root, "interface"), "w\\xff");
+	assert_non_null(
+		json_object_get(json_array_get(json_object_get(root, "findings"), 0), "rule"));
+	json_decref(root);
+	out = printed(&fs);
+	for (const char *p = out; *p; p++)
+		assert_true(*p == '\n' || (*p >= ' ' && *p <= '~'));
+	assert_non_null(strstr(out, "broken \\xff UTF-8,\\x0aanother line, \\xc2\\x9b1m"));
+	assert_non_null(strstr(out, "  mend    first\n          second \\x1b[2J\n"));
+	free(out);
+	findings_clear(&fs);
+}
+
+/* What mends is pasted into a shell: a name in it is one word. */
+static void test_hostile_mend(void **state)
+{
+	struct fw_table t = { .name = "a; reboot", .family = NFPROTO_INET, .tool = TEXT_NFT + 1 };
+	struct fw_chain c = { .name = "it's $(reboot)\n\033", .table = &t };
+	struct fw_snapshot snap = { 0 };
+	struct mend_ask ask = {
+		.snap = &snap, .chain = &c, .ifname = "wan", .handle = 7, .mark = 16, .mask = 16
+	};
+	char *mend = mend_accept(&ask);
+
+	(void)state;
+	assert_non_null(strstr(mend, "insert rule inet 'a; reboot' 'it'\\''s $(reboot)?\?' "
+				     "position 7 meta mark"));
+	free(mend);
+	t.name = "filter";
+	c.name = "cali-from:wl_1";
+	mend = mend_accept(&ask);
+	assert_non_null(strstr(mend, "inet filter cali-from:wl_1 position"));
+	free(mend);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_codes), cmocka_unit_test(test_document),
-		cmocka_unit_test(test_order), cmocka_unit_test(test_lighter),
-		cmocka_unit_test(test_json),  cmocka_unit_test(test_text),
+		cmocka_unit_test(test_codes),	      cmocka_unit_test(test_document),
+		cmocka_unit_test(test_order),	      cmocka_unit_test(test_lighter),
+		cmocka_unit_test(test_json),	      cmocka_unit_test(test_text),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_hostile_mend),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
