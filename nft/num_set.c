@@ -89,8 +89,7 @@ struct num_set *num_set_range(struct num_ctx *c, struct num lo, struct num hi)
 	return num_set_make(c, &r, 1);
 }
 
-/* The first range of @a that does not end in front of @v. */
-static size_t find(const struct num_set *a, struct num v)
+size_t num_set_find(const struct num_set *a, struct num v)
 {
 	size_t lo = 0, hi = a->n;
 
@@ -107,14 +106,14 @@ static size_t find(const struct num_set *a, struct num v)
 
 bool num_set_has(const struct num_set *set, struct num v)
 {
-	size_t i = find(set, v);
+	size_t i = num_set_find(set, v);
 
 	return i < set->n && num_cmp(set->r[i].lo, v) <= 0;
 }
 
 bool num_set_meets_range(const struct num_set *a, const struct num_range *r)
 {
-	size_t i = find(a, r->lo);
+	size_t i = num_set_find(a, r->lo);
 
 	return i < a->n && num_cmp(a->r[i].lo, r->hi) <= 0;
 }
@@ -146,9 +145,8 @@ bool num_set_covers(struct num_ctx *c, const struct num_set *a, const struct num
 		return true;
 	if (b->n > a->n && a->n > 1 && b->n > 4 * a->n)
 		return false; /* possible, but not worth the look */
-	c->work += b->n;
-	for (size_t j = 0; j < b->n; j++) {
-		size_t i = find(a, b->r[j].lo);
+	for (size_t j = 0; j < b->n; j++, c->work++) {
+		size_t i = num_set_find(a, b->r[j].lo);
 
 		if (i == a->n || num_cmp(a->r[i].lo, b->r[j].lo) > 0 ||
 		    num_cmp(a->r[i].hi, b->r[j].hi) < 0)
@@ -165,12 +163,12 @@ static struct num_set *and_few(struct num_ctx *c, const struct num_set *few,
 	size_t n = 0;
 
 	for (size_t i = 0; i < few->n; i++)
-		n += find(many, few->r[i].hi) - find(many, few->r[i].lo) + 1;
+		n += num_set_find(many, few->r[i].hi) - num_set_find(many, few->r[i].lo) + 1;
 	if (!n)
 		return num_set_empty();
 	s = alloc(c, n);
 	for (size_t i = 0; s && i < few->n; i++)
-		for (size_t j = find(many, few->r[i].lo);
+		for (size_t j = num_set_find(many, few->r[i].lo);
 		     j < many->n && num_cmp(many->r[j].lo, few->r[i].hi) <= 0; j++) {
 			const struct num_range *x = &few->r[i], *y = &many->r[j];
 
@@ -216,7 +214,7 @@ static void minus_into(struct num_set *s, const struct num_set *a, const struct 
 		bool done = false;
 
 		if (i == 0)
-			j = find(b, from);
+			j = num_set_find(b, from);
 		while (j < b->n && num_cmp(b->r[j].hi, from) < 0)
 			j++;
 		for (size_t k = j; k < b->n && num_cmp(b->r[k].lo, a->r[i].hi) <= 0 && !done; k++) {
@@ -296,10 +294,82 @@ struct num_set *num_set_or(struct num_ctx *c, struct num_set *a, struct num_set 
 	return s;
 }
 
+#define FEW 4 /* more ranges than these are not worth taking out or in one by one */
+
+/* Room for one more in @a, of which nobody else knows; NULL: none left. */
+static struct num_set *room(struct num_ctx *c, struct num_set *a)
+{
+	size_t cap = (size_t)a->cap * 2;
+	struct num_set *p;
+
+	if (a->n < a->cap)
+		return a;
+	p = realloc(a, sizeof(*a) + cap * sizeof(*a->r));
+	if (!p) {
+		c->err = -ENOMEM;
+		return NULL;
+	}
+	p->cap = (uint32_t)cap;
+	return p;
+}
+
+/* Put @r into @a, which has room for it. */
+static void insert_range(struct num_set *a, struct num_range r)
+{
+	size_t i = num_set_find(a, r.lo), j;
+
+	if (i && touches(a->r[i - 1].hi, r.lo))
+		i--;
+	for (j = i; j < a->n && touches(r.hi, a->r[j].lo); j++) {
+		if (num_cmp(a->r[j].lo, r.lo) < 0)
+			r.lo = a->r[j].lo;
+		if (num_cmp(a->r[j].hi, r.hi) > 0)
+			r.hi = a->r[j].hi;
+	}
+	memmove(&a->r[i + 1], &a->r[j], (a->n - j) * sizeof(*a->r));
+	a->n = (uint32_t)(a->n + i + 1 - j);
+	a->r[i] = r;
+}
+
+struct num_set *num_set_join(struct num_ctx *c, struct num_set *a, struct num_set *b)
+{
+	struct num_set *sum;
+
+	if (a->refs > 1 || !a->cap || b->n > FEW) {
+		sum = num_set_or(c, a, b);
+		num_set_unref(a);
+		return sum;
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		struct num_set *p = room(c, a);
+
+		if (!p)
+			return a;
+		a = p;
+		insert_range(a, b->r[i]);
+	}
+	c->work += b->n;
+	return a;
+}
+
+struct num_set *num_set_slice(struct num_ctx *c, struct num_set *a, size_t from, size_t n)
+{
+	struct num_set *s = n ? alloc(c, n) : num_set_empty();
+
+	if (!s)
+		return num_set_ref(a);
+	if (n)
+		memcpy(s->r, a->r + from, n * sizeof(*s->r));
+	if (n)
+		s->n = (uint32_t)n;
+	c->work += n;
+	return s;
+}
+
 /* Take @r out of @a, of which nobody else knows and that has room for one more. */
 static void cut_range(struct num_set *a, const struct num_range *r)
 {
-	size_t i = find(a, r->lo), j;
+	size_t i = num_set_find(a, r->lo), j;
 
 	if (i == a->n || num_cmp(a->r[i].lo, r->hi) > 0)
 		return;
@@ -324,29 +394,21 @@ static void cut_range(struct num_set *a, const struct num_range *r)
 		a->r[i].lo = num_next(r->hi);
 }
 
-#define CUT_MAX 4 /* more ranges than these are not worth cutting one by one */
-
 void num_set_cut(struct num_ctx *c, struct num_set **a, struct num_set *b)
 {
 	struct num_set *s = *a;
 
-	if (s->refs > 1 || !s->cap || b->n > CUT_MAX || s == b) {
+	if (s->refs > 1 || !s->cap || b->n > FEW || s == b) {
 		*a = num_set_minus(c, s, b);
 		num_set_unref(s);
 		return;
 	}
 	for (size_t i = 0; i < b->n; i++) {
-		if (s->n == s->cap) {
-			size_t cap = (size_t)s->cap * 2;
-			struct num_set *p = realloc(s, sizeof(*s) + cap * sizeof(*s->r));
+		struct num_set *p = room(c, s);
 
-			if (!p) {
-				c->err = -ENOMEM;
-				return;
-			}
-			s = *a = p;
-			s->cap = (uint32_t)cap;
-		}
+		if (!p)
+			return;
+		s = *a = p;
 		cut_range(s, &b->r[i]);
 	}
 	c->work += b->n;

@@ -48,6 +48,12 @@ void num_set_forget(struct num_ctx *c); /* the last difference */
 struct num_set *num_set_and(struct num_ctx *c, struct num_set *a, struct num_set *b);
 struct num_set *num_set_minus(struct num_ctx *c, struct num_set *a, struct num_set *b);
 struct num_set *num_set_or(struct num_ctx *c, struct num_set *a, struct num_set *b);
+/** num_set_join() - @a, whose reference is taken over, and @b; in place where it is not shared. */
+struct num_set *num_set_join(struct num_ctx *c, struct num_set *a, struct num_set *b);
+/** num_set_slice() - the ranges of @a from @from on, @n of them; a reference of its own. */
+struct num_set *num_set_slice(struct num_ctx *c, struct num_set *a, size_t from, size_t n);
+/** num_set_find() - position of the first range of @a that does not end in front of @v. */
+size_t num_set_find(const struct num_set *a, struct num v);
 /** num_set_cut() - *@a becomes *@a minus @b, in place where it is not shared. */
 void num_set_cut(struct num_ctx *c, struct num_set **a, struct num_set *b);
 

@@ -203,12 +203,20 @@ static bool needs_conntrack(const struct fw_op *op)
 	}
 }
 
+static bool is_family(const struct fw_op *op)
+{
+	return op->kind == FW_MATCH && op->match.field == FW_F_NFPROTO && op->match.n &&
+	       !op->match.neg;
+}
+
 static void learn_tracking(struct space *s, const struct fw_rule *r)
 {
 	int family = r->chain->table->family;
 
 	for (size_t i = 0; i < r->n_ops; i++)
-		if (needs_conntrack(&r->ops[i])) {
+		if (is_family(&r->ops[i])) { /* "dnat ip to" in an inet table: for that one alone */
+			family = r->ops[i].match.r->lo[0];
+		} else if (needs_conntrack(&r->ops[i])) {
 			s->tracked[0] |= family == NFPROTO_IPV4 || family == NFPROTO_INET;
 			s->tracked[1] |= family == NFPROTO_IPV6 || family == NFPROTO_INET;
 		}

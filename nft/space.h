@@ -87,7 +87,7 @@ struct space_host {
 	bool all; /* any address is taken for local: all packets are to (or from) this host */
 };
 
-#define SPACE_BOXES 128 /* default limit of boxes in a region */
+#define SPACE_BOXES 64 /* default limit of boxes in a region */
 
 /**
  * space_new() - names, indices and addresses that rules of @snap can tell apart.

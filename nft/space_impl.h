@@ -18,6 +18,8 @@ struct atom {
 
 struct set_index;
 
+#define LARGE_DIM 8192 /* ranges of one dimension: beyond them a box is better in pieces */
+
 struct space {
 	struct num_ctx ctx;
 	const struct fw_snapshot *snap;

@@ -93,17 +93,20 @@ static void hull(struct space *s, struct box *a, const struct box *b)
 	a->certain = false;
 }
 
-/* Dimensions that differ: the fewer, the less a hull adds. */
+/*
+ * What a hull of both would cost: the fewer dimensions differ, the less it adds. What is certain
+ * is worth keeping, and large sets are work.
+ */
 static unsigned distance(const struct box *a, const struct box *b)
 {
-	unsigned n = 0;
+	unsigned n = a->certain ? 12 : 0;
 
 	if (a->family != b->family)
 		return ~0u;
 	for (unsigned d = 0; d < DIM_COUNT; d++)
-		n += a->dim[d] != b->dim[d] && !num_set_eq(a->dim[d], b->dim[d]);
-	/* what is certain is worth keeping */
-	return n * 4 + 2 * !bits_eq(&a->mark, &b->mark) + a->certain + b->certain;
+		if (a->dim[d] != b->dim[d] && !num_set_eq(a->dim[d], b->dim[d]))
+			n += a->dim[d]->n > LARGE_DIM / 8 ? 20 : 4;
+	return n + 2 * !bits_eq(&a->mark, &b->mark);
 }
 
 static void widen(struct space *s, struct region *r, struct box *b)
@@ -154,6 +157,21 @@ void region_push(struct space *s, struct region *r, struct box *b)
 	r->b[r->n++] = *b;
 }
 
+/* Dimension @d of @b becomes that of both; the other's set may be used up. */
+static void sum_dim(struct space *s, struct box *b, struct box *other, unsigned d)
+{
+	struct num_set *mine = b->dim[d];
+
+	if (other->dim[d]->n >= mine->n) {
+		b->dim[d] = num_set_join(&s->ctx, other->dim[d], mine);
+		num_set_unref(mine);
+	} else {
+		b->dim[d] = num_set_join(&s->ctx, mine, other->dim[d]);
+		num_set_unref(other->dim[d]);
+	}
+	other->dim[d] = num_set_empty();
+}
+
 void region_add(struct space *s, struct region *r, struct box *b)
 {
 	s->ctx.work += r->n + 1;
@@ -170,9 +188,9 @@ void region_add(struct space *s, struct region *r, struct box *b)
 			return;
 		}
 		d = only_difference(&r->b[i], b);
-		if (d != DIM_COUNT) {
+		if (d != DIM_COUNT && r->b[i].dim[d]->n + b->dim[d]->n <= LARGE_DIM) {
 			/* the sum may now fit to another box: start anew with it */
-			box_put(b, d, num_set_or(&s->ctx, r->b[i].dim[d], b->dim[d]));
+			sum_dim(s, b, &r->b[i], d);
 			drop_box(r, i);
 			i = (size_t)-1;
 		}

@@ -42,11 +42,45 @@ static void carve(struct space *s, struct box *b, enum dim d, struct num_set *se
 	region_add(s, out, &c);
 }
 
+/*
+ * To cut a little out of very many ranges would move them all, each time: what is far from the
+ * cut goes to @no at once, as boxes of their own.
+ */
+static void isolate(struct space *s, struct box *b, enum dim d, const struct num_set *by,
+		    struct region *no)
+{
+	struct num_set *set = b->dim[d];
+	size_t from, to;
+	struct box c;
+
+	if (set->n <= LARGE_DIM || !by->n || by->n > 4)
+		return;
+	from = num_set_find(set, by->r[0].lo);
+	to = num_set_find(set, by->r[by->n - 1].hi);
+	if (to - from > LARGE_DIM / 4)
+		return;
+	from = from > LARGE_DIM / 4 ? from - LARGE_DIM / 4 : 0;
+	to = to + LARGE_DIM / 4 < set->n ? to + LARGE_DIM / 4 : set->n;
+	if (from) {
+		box_copy(&c, b);
+		box_put(&c, d, num_set_slice(&s->ctx, set, 0, from));
+		region_push(s, no, &c);
+	}
+	if (to < set->n) {
+		box_copy(&c, b);
+		box_put(&c, d, num_set_slice(&s->ctx, set, to, set->n - to));
+		region_push(s, no, &c);
+	}
+	box_put(b, d, num_set_slice(&s->ctx, set, from, to - from));
+}
+
 static void split_dim(struct space *s, struct box *b, const struct ready *m, bool neg,
 		      struct region *yes, struct region *no)
 {
 	bool fuzzy = b->fuzzy & 1u << m->dim;
 
+	if (!fuzzy && (!m->maybe || !m->maybe->n))
+		isolate(s, b, m->dim, m->yes, no);
 	/* of what is not known, the parts are doubtful, whichever is split off first */
 	if (fuzzy && !num_set_covers(&s->ctx, m->yes, b->dim[m->dim]) &&
 	    num_set_meets(m->yes, b->dim[m->dim]))

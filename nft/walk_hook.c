@@ -175,7 +175,7 @@ static int try_alone(struct walk *w, const struct fw_chain *base, const struct r
 	return ret;
 }
 
-/* What @c meets if others of its group came first: it may also be that they did. */
+/* What the others of its group may have made of packets before @c sees them. */
 static void add_others(struct walk *w, const struct trial *t, size_t n, size_t c,
 		       const struct region *group, struct region *r)
 {
@@ -191,16 +191,6 @@ static void add_others(struct walk *w, const struct trial *t, size_t n, size_t c
 		notrack |= t[i].fx.notrack;
 		unknown |= t[i].fx.unknown;
 		region_join(w->space, &others, &t[i].out);
-		if (region_overlaps(r, &t[i].fx.touched)) {
-			struct region sure = { 0 };
-
-			region_copy(w->space, &sure, r);
-			region_doubt(r);
-			region_subtract(w->space, &sure, &t[i].fx.touched);
-			/* what the other chain does not touch is as sure as before */
-			region_join(w->space, r, &sure);
-			region_clear(&sure);
-		}
 	}
 	if (any) {
 		region_join(w->space, &others, group);
@@ -210,6 +200,24 @@ static void add_others(struct walk *w, const struct trial *t, size_t n, size_t c
 		region_move(w->space, r, &others);
 	}
 	region_clear(&others);
+}
+
+/*
+ * What reaches @c of the group: for certain what no other chain of it touches, perhaps what
+ * those before it let through (@r), or what the others made of it.
+ */
+static void input_of(struct walk *w, const struct trial *t, size_t n, size_t c,
+		     const struct region *group, struct region *r)
+{
+	struct region sure = { 0 };
+
+	region_copy(w->space, &sure, group);
+	for (size_t i = 0; i < n; i++)
+		if (i != c && t[i].fx.touched.n)
+			region_subtract(w->space, &sure, &t[i].fx.touched);
+	region_doubt(r);
+	region_move(w->space, r, &sure);
+	add_others(w, t, n, c, group, r);
 }
 
 static int walk_group(struct walk *w, const struct fw_chain *const *list, size_t n,
@@ -223,7 +231,7 @@ static int walk_group(struct walk *w, const struct fw_chain *const *list, size_t
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = try_alone(w, list[i], &group, &t[i]);
 	for (size_t i = 0; i < n && !ret; i++) {
-		add_others(w, t, n, i, &group, r);
+		input_of(w, t, n, i, &group, r);
 		ret = walk_base(w, list[i], r);
 	}
 	for (size_t i = 0; t && i < n; i++) {
