@@ -116,6 +116,13 @@ asan:  ## the tests that need no root, under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory B=$(B)/asan SAN="-fsanitize=address,undefined" tests
 	$(Q)B=$(B)/asan tests/run unit
 
+BENCH_BIN := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
+
+bench:  ## how long the analyser of rules takes on large rule sets
+	$(Q)$(MAKE) --no-print-directory $(BENCH_BIN)
+	$(Q)for b in $(BENCH_BIN); do $$b || exit 1; done
+.PHONY: bench
+
 # ---- fuzzing: needs root (BPF_PROG_RUN) and clang's libFuzzer ----------------------------
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 0

@@ -272,6 +272,7 @@ uint32_t space_ifid(struct space *s, const char *name)
 	size_t n = s->n_atoms, i = atom_add(s, name, false);
 
 	if (s->n_atoms != n) {
+		index_free(s); /* made without this name */
 		if_dims(s);
 		examples(s);
 	}
@@ -406,6 +407,7 @@ struct space *space_new(const struct fw_snapshot *snap, const struct space_host 
 	s->max_boxes = SPACE_BOXES;
 	atom_add(s, "", false); /* no interface */
 	atom_add(s, "", true); /* any that is not named */
+	atom_add(s, "lo", false);
 	learn_names(s);
 	fixed_sets(s);
 	if_dims(s);

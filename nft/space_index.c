@@ -61,6 +61,8 @@ void index_free(struct space *s)
 			free(x);
 		}
 	free(s->index);
+	s->index = NULL;
+	s->n_index = 0;
 }
 
 int fw_verdict_cmp(const struct fw_verdict *a, const struct fw_verdict *b)

@@ -310,6 +310,51 @@ static void test_rules(void **state)
 	expect_foreign("wan", r->mark, r->mask, want);
 }
 
+/* The families are told apart: what is said of IPv6, where the rest of this file looks at IPv4. */
+static void test_ipv6(void **state)
+{
+	(void)state;
+	lab_open();
+	sh("ip link add wan type bridge; ip link add lan type bridge; ip link set wan up; "
+	   "ip -6 addr add 2001:db8::1/64 dev wan nodad");
+	load("table inet t {\n chain post {\n type nat hook postrouting priority 100;\n oifname "
+	     "wan "
+	     "meta nfproto ipv6 masquerade\n ip saddr 10.0.0.0/8 masquerade\n}\n chain ff {\n type "
+	     "filter hook forward priority 0; policy drop;\n meta nfproto ipv4 accept\n}\n}\n"
+	     "table ip6 u {\n chain pre {\n type nat hook prerouting priority -100;\n tcp dport 80 "
+	     "dnat to [fd00::1]:8080\n ip6 daddr 2001:db8::1 udp dport 100-199 dnat to fd00::2\n "
+	     "fib daddr type local icmpv6 type echo-request redirect\n}\n}\n",
+	     "nft -f -");
+	load("*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s fd00:1::/64 ! -o docker0 -j "
+	     "MASQUERADE\nCOMMIT\n*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d fd00:1::2 ! -i "
+	     "docker0 -j DROP\nCOMMIT\n",
+	     "ip6tables-nft-restore");
+	expect_family("wan", 0, 0, true,
+		      "dnat icmp 1-65535\ndnat tcp 80\ndnat udp 100-199 to 2001:db8::1/128\n"
+		      "drop inet t ff policy\ndrop ip6 raw PREROUTING to fd00:1::2/128\n"
+		      "snat any all iface\nsnat fd00:1::/64 all\n");
+	expect_foreign("wan", 0, 0, "snat 10.0.0.0/8 all\n");
+}
+
+/* The same rules of the old back end, which nft does not see. */
+static void test_ipv6_legacy(void **state)
+{
+	(void)state;
+	lab_open();
+	sh("mount -t tmpfs none /run; ip link add wan type bridge");
+	if (sh_try("ip6tables-legacy -t nat -L -n >/dev/null 2>&1")) {
+		skip();
+		return;
+	}
+	load("*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o wan -j MASQUERADE\nCOMMIT\n"
+	     "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -p icmpv6 -m icmp6 --icmpv6-type "
+	     "echo-request -j ACCEPT\nCOMMIT\n",
+	     "ip6tables-legacy-restore");
+	expect_family("wan", 0, 0, true,
+		      "drop ip6tables-legacy filter FORWARD policy\nsnat any all iface\n");
+	expect_foreign("wan", 0, 0, "");
+}
+
 static void test_no_interface(void **state)
 {
 	(void)state;
@@ -410,7 +455,7 @@ static void test_changing(void **state)
 int main(void)
 {
 	enum { N = sizeof(cases) / sizeof(*cases) };
-	static struct CMUnitTest tests[2 * N + 3];
+	static struct CMUnitTest tests[2 * N + 5];
 	static struct run runs[2 * N];
 	static char names[2 * N][128];
 	size_t n = 0;
@@ -428,6 +473,8 @@ int main(void)
 							.initial_state = &runs[n] };
 			n++;
 		}
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ipv6);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ipv6_legacy);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_interface);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_too_many_paths);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_changing);
