@@ -26,6 +26,9 @@ struct gen {
 	unsigned n_chains; /* regular chains of the table: c0, c1, ... */
 	const char *type, *hook;
 	int prio;
+	/* of the rule: nft refuses one that contradicts itself */
+	bool six;
+	const char *l4; /* udp, tcp or icmp */
 	unsigned depth; /* of the chain that is written: it may jump to later ones */
 };
 
@@ -108,7 +111,12 @@ static inline void gen_addr_set(FILE *o, bool six)
 
 static inline bool gen_six(const struct gen *g)
 {
-	return g->family == 6 || (g->family != 4 && rnd(3) == 0);
+	return g->six;
+}
+
+static inline bool is_icmp(const struct gen *g)
+{
+	return !strcmp(g->l4, "icmp");
 }
 
 static inline const char *neq(void)
@@ -140,18 +148,19 @@ static inline void gen_match(const struct gen *g)
 	bool post = !strcmp(g->hook, "postrouting") || !strcmp(g->hook, "forward") ||
 		    !strcmp(g->hook, "egress");
 
-	switch (rnd(g->family == 2 ? 7 : 15)) {
+	switch (rnd(g->family == 2 ? 7 : 19)) {
 	case 0:
 	case 1:
 		gen_match_addr(g);
 		break;
 	case 2:
-		fprintf(o, "%s %s %s", PICK("tcp", "udp", "th"), PICK("dport", "dport", "sport"),
-			neq());
+		fprintf(o, "%s %s %s", is_icmp(g) || rnd(3) == 0 ? "th" : g->l4,
+			PICK("dport", "dport", "sport"), neq());
 		gen_ports(o);
 		break;
 	case 3:
-		fprintf(o, "meta l4proto %s%s", neq(), PICK("udp", "tcp", "{ tcp, udp }", "icmp"));
+		fprintf(o, "meta l4proto %s",
+			PICK(g->l4, g->l4, "{ tcp, udp }", "!= udp", "!= tcp", "!= icmp"));
 		break;
 	case 4:
 		fprintf(o, "%s %s%s", post && rnd(2) ? "oifname" : "iifname", neq(), gen_iface());
@@ -161,7 +170,11 @@ static inline void gen_match(const struct gen *g)
 			PICK("0x1", "0x2", "0x3", "0x0", "{ 0x1, 0x2 }", "1-2"));
 		break;
 	case 6:
-		fprintf(o, "icmp type %s", PICK("echo-request", "!= echo-request", "echo-reply"));
+		if (!is_icmp(g))
+			fprintf(o, "meta l4proto %s", g->l4);
+		else
+			fprintf(o, "%s type %s", g->six ? "icmpv6" : "icmp",
+				PICK("echo-request", "!= echo-request", "echo-reply"));
 		break;
 	case 7:
 		fprintf(o, "meta mark & 0x%x %s 0x%x", 1 + rnd(3), PICK("==", "!="), rnd(4));
@@ -176,6 +189,25 @@ static inline void gen_match(const struct gen *g)
 		break;
 	case 10:
 		fprintf(o, "meta pkttype %s", PICK("host", "!= host", "multicast"));
+		break;
+	case 15:
+		fprintf(o, "%s",
+			strcmp(g->l4, "tcp")
+				? "meta mark 0x0"
+				: PICK("tcp flags syn", "tcp flags & (syn | ack) == ack",
+				       "tcp flags != syn"));
+		break;
+	case 16:
+		fprintf(o, "%s", is_icmp(g) ? g->six ? "icmpv6 code 0" : "icmp code 0" : "counter");
+		break;
+	case 17:
+		fprintf(o, "%s", PICK("meta priority 1:1", "meta length 1-500", "ct mark 0x1"));
+		break;
+	case 18:
+		if (g->six)
+			fprintf(o, "%s", g->family ? "counter" : "meta nfproto ipv6");
+		else
+			fprintf(o, "ip saddr %s", PICK("@d4", "@e4", "!= @d4", "!= @e4"));
 		break;
 	case 11:
 		fprintf(o, "ct direction %s", PICK("original", "reply", "!= reply"));
@@ -229,7 +261,13 @@ static inline void gen_vmap(const struct gen *g)
 {
 	FILE *o = g->o;
 
-	switch (rnd(4)) {
+	switch (rnd(5)) {
+	case 4:
+		fprintf(o, "th dport vmap { 81 : ");
+		gen_verdict(g);
+		fprintf(o, ", * : ");
+		gen_verdict(g);
+		break;
 	case 0:
 		fprintf(o, "th dport vmap { 80 : ");
 		gen_verdict(g);
@@ -271,7 +309,7 @@ static inline void gen_nat(const struct gen *g)
 			/* a port needs to know the protocol */
 			if (rnd(2))
 				fprintf(o, "meta l4proto %s masquerade to :%u-%u",
-					PICK("udp", "tcp"), 5000, 5000 + rnd(100));
+					is_icmp(g) ? "tcp" : g->l4, 5000, 5000 + rnd(100));
 			else
 				fprintf(o, "masquerade%s", PICK("", " random"));
 		} else if (rnd(3) == 0) {
@@ -291,7 +329,7 @@ static inline void gen_nat(const struct gen *g)
 			    : PICK("10.0.0.3", "10.1.0.2", "198.51.100.3", "192.0.2.1"));
 		break;
 	case 2:
-		fprintf(o, "meta l4proto %s dnat %sto %s:%u", PICK("udp", "tcp"), fam,
+		fprintf(o, "meta l4proto %s dnat %sto %s:%u", is_icmp(g) ? "tcp" : g->l4, fam,
 			PICK("10.0.0.4", "10.1.0.3"), 80 + rnd(4));
 		break;
 	default:
@@ -310,7 +348,21 @@ static inline void gen_statement(const struct gen *g)
 		gen_nat(g);
 		return;
 	}
-	switch (rnd(10)) {
+	switch (rnd(12)) {
+	case 10:
+		fprintf(o, "meta mark set %s",
+			g->family == 2 ? "0x3"
+				       : PICK("th dport map { 80 : 0x1, 81-82 : 0x2 }",
+					      "numgen inc mod 2", "meta mark | 0x2"));
+		break;
+	case 11:
+		if (g->family == 4)
+			fprintf(o, "%s",
+				PICK("add @e4 { ip saddr }", "ip saddr set 10.0.0.5",
+				     strcmp(g->l4, "udp") ? "ip ttl set 50" : "udp dport set 83"));
+		else
+			fprintf(o, "counter");
+		break;
 	case 0:
 	case 1:
 		fprintf(o, "meta mark set %s",
@@ -346,15 +398,16 @@ static inline void gen_statement(const struct gen *g)
 	}
 }
 
-static inline void gen_rule(const struct gen *g)
+static inline void gen_rule(struct gen *g)
 {
+	g->six = g->family == 6 || (g->family != 4 && rnd(3) == 0);
+	g->l4 = PICK("udp", "udp", "tcp", "icmp");
 	fputs("  ", g->o);
 	for (unsigned n = rnd(3); n; n--)
-		if (rnd(4) == 0 && g->family != 2) {
+		if (rnd(4) == 0 && g->family != 2)
 			gen_match_concat(g);
-		} else {
+		else
 			gen_match(g);
-		}
 	gen_statement(g);
 	fputc('\n', g->o);
 }
@@ -371,6 +424,11 @@ static inline void gen_sets(const struct gen *g)
 		2 + rnd(3), 2 + rnd(3));
 	if (g->family == 2)
 		return;
+	fprintf(o,
+		" set d4 { type ipv4_addr; flags timeout; elements = { 10.0.0.%u timeout 1h, "
+		"198.51.100.%u timeout 2h }\n }\n",
+		2 + rnd(3), 2 + rnd(3));
+	fprintf(o, " set e4 { type ipv4_addr; flags dynamic; size 16; }\n");
 	fprintf(o, " set p4 { type ipv4_addr . inet_service; flags interval; elements = { "
 		   "10.0.0.0/30 . 80, 198.51.100.0-198.51.100.3 . 81-82, 192.0.2.1 . 80 }\n }\n");
 	fprintf(o,
@@ -387,7 +445,7 @@ static inline void gen_table(FILE *o, unsigned number)
 	static const int prios[] = { -300, -250, -201, -200, -199, -150, -100, -50, 0, 0, 50, 100 };
 	static const int nat_in[] = { -110, -100, -100, -90 }, nat_out[] = { 90, 100, 100, 110 };
 	unsigned f = rnd(5), bases = 1 + rnd(3);
-	struct gen g = { .o = o, .family = family_of[f], .type = "filter" };
+	struct gen g = { .o = o, .family = family_of[f], .type = "filter", .l4 = "udp" };
 
 	fprintf(o, "table %s t%u {\n", families[f], number);
 	gen_sets(&g);
