@@ -166,6 +166,23 @@ static void try_packets(struct trial *t, const struct notes *all, struct flight 
 	}
 }
 
+/* Whether the packet meets it as it is sent, and not as another that a NAT has turned into it. */
+static bool meets(const struct trial *t, const struct flight *f, const struct note *v)
+{
+	struct region r = { 0 };
+	struct notes k = { 0 };
+	bool found = false;
+
+	describe_one(t->s, t->way, f, &r);
+	ask(t->s, t->snap, t->way, &r, &k);
+	for (size_t i = 0; i < k.n && !found; i++)
+		found = k.v[i].will && k.v[i].what == v->what && k.v[i].rule == v->rule &&
+			k.v[i].base == v->base;
+	notes_clear(&k);
+	region_clear(&r);
+	return found;
+}
+
 /* Examples of what is certain: sent, and looked at. */
 static void try_example(struct trial *t, const struct note *v)
 {
@@ -173,6 +190,7 @@ static void try_example(struct trial *t, const struct note *v)
 	struct lab *lab = t->lab;
 	struct packet_example e;
 	struct region all = { 0 };
+	bool possible;
 
 	if (!region_example(t->s, &v->packets, &e) || !e.certain)
 		return;
@@ -191,11 +209,10 @@ static void try_example(struct trial *t, const struct note *v)
 		region_set(t->s, &all, DIM_IIF, num32(0), num32(0), false);
 	if (f.out < 0)
 		region_set(t->s, &all, DIM_OIF, num32(0), num32(0), false);
-	if (!region_has(t->s, &all, &e)) {
-		region_clear(&all);
-		return;
-	}
+	possible = region_has(t->s, &all, &e) && meets(t, &f, v);
 	region_clear(&all);
+	if (!possible)
+		return;
 	memset(&seen, 0, sizeof(seen));
 	net_forget(&lab->net);
 	net_send(&lab->net, &f);
