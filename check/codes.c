@@ -162,14 +162,16 @@ const struct code codes[] = {
 	{ "mark-shared", SEV_WARNING, "another rule gives a meaning to einat's inbound mark",
 	  "Packets that einat marks are treated as that rule treats its own.",
 	  "A rule tests bits that --inbound-mark sets, so what einat translates inwards is taken "
-	  "for something else: accepted, masqueraded or dropped.\n\n"
+	  "for something else: masqueraded, so that the internal host sees this host instead of "
+	  "the sender, redirected or dropped.\n\n"
 	  "Choose other bits for --inbound-mark; 0x10000000/0x10000000 is free beside most "
 	  "programs." },
 	{ "mark-routed", SEV_CONFLICT, "a routing rule looks at einat's inbound mark",
 	  "Packets that einat has translated inwards are routed by that rule, perhaps out again.",
 	  "An ip rule with fwmark matches the mark that --inbound-mark sets. The routing decision "
 	  "comes "
-	  "after TC ingress, so the mark takes part in it.\n\n"
+	  "after TC ingress, so the mark takes part in it. It is found by looking up every "
+	  "internal network, with the mark and without.\n\n"
 	  "Choose other bits for --inbound-mark." },
 	{ "mark-never-set", SEV_WARNING, "no rule sets the mark that chooses the slice",
 	  "The slice stays empty: no packet is ever in it.",
@@ -185,12 +187,15 @@ const struct code codes[] = {
 	  "before a rule at 0, and a rule of someone else at 1, or a second one at 0, leaves no "
 	  "place.\n\n"
 	  "Give that rule a larger preference, or run without --hairpin-if." },
-	{ "rule-diverts", SEV_NOTE, "a routing rule can send hosts of the slice another way",
+	{ "rule-diverts", SEV_WARNING, "a routing rule can send hosts of the slice another way",
 	  "What leaves on another interface is not in the slice.",
 	  "Policy routing (several uplinks, a VPN, an exit node) chooses the way out for some "
 	  "packets. "
 	  "einat translates what leaves on its external interface, and nothing else. A flow that "
-	  "changes its way in the middle changes its address, with or without einat." },
+	  "changes its way in the middle changes its address, with or without einat.\n\n"
+	  "It will happen where a rule takes all that has no route but a default one (a full "
+	  "tunnel of wg-quick, an exit node): then the slice gets what carries the mark of that "
+	  "rule, and little else. Otherwise it is a note." },
 
 	/* ---- this host --------------------------------------------------------------------- */
 	{ "socket-slice-port", SEV_WARNING, "a local program listens on a port of the slice",

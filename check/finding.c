@@ -79,7 +79,7 @@ void finding_set(struct findings *fs, char **field, const char *fmt, ...)
 
 static int text_cmp(const char *a, const char *b)
 {
-	return strcmp(a ? a : "", b ? b : "");
+	return strverscmp(a ? a : "", b ? b : ""); /* rule 9 before rule 10 */
 }
 
 bool findings_same(const struct finding *a, const struct finding *b)

@@ -10,9 +10,6 @@
 #include "check/owner.h"
 #include "nft/text.h"
 
-/* Bits that no program known to FACTS uses: what is proposed while no inbound mark is set. */
-#define FREE_MARK 0x10000000u
-
 static char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static char *text(const char *fmt, ...)
@@ -69,6 +66,8 @@ static const char *user_chain(const struct mend_ask *a)
 		name = "DOCKER-USER";
 	else if (a->owner == OWNER_UFW)
 		name = v6 ? "ufw6-before-forward" : "ufw-before-forward";
+	else if (a->owner == OWNER_LIBVIRT)
+		name = "FORWARD"; /* its own chains are written anew when it starts */
 	for (size_t i = 0; name && i < a->snap->n_chains; i++)
 		if (a->snap->chains[i]->table == a->chain->table &&
 		    !strcmp(a->snap->chains[i]->name, name))
@@ -91,6 +90,19 @@ static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t m
 		    word(t->name, &table), word(user ? user : a->chain->name, &chain), mark, mask);
 }
 
+/* What the owner of the table offers instead; empty: nothing. */
+static char *accept_remark(const struct mend_ask *a, uint32_t mark, uint32_t mask)
+{
+	if (a->owner == OWNER_DOCKER && a->behind_routing && !user_chain(a))
+		return text("\n# Docker writes its table anew; for good, in "
+			    "/etc/docker/daemon.json: \"bridge-accept-fwmark\": \"0x%x/0x%x\"",
+			    mark, mask);
+	if (a->owner == OWNER_LIBVIRT)
+		return text("\n# or without any filter of libvirt's: virsh net-edit NAME, <forward "
+			    "mode='open'/>");
+	return text("%s", "");
+}
+
 static char *accept_firewalld(const struct mend_ask *a)
 {
 	return text("firewall-cmd --permanent --new-policy einat-in\n"
@@ -100,7 +112,7 @@ static char *accept_firewalld(const struct mend_ask *a)
 		    "firewall-cmd --permanent --policy einat-in --set-target ACCEPT\n"
 		    "firewall-cmd --reload\n"
 		    "# firewalld cannot match a mark: this lets in whatever is addressed to a LAN "
-		    "host from outside",
+		    "host from outside; --open lets in the live bindings alone",
 		    a->ifname);
 }
 
@@ -135,7 +147,7 @@ static char *accept_nft(const struct mend_ask *a, uint32_t mark, uint32_t mask)
 char *mend_accept(const struct mend_ask *a)
 {
 	uint32_t mark = a->mask ? a->mark : FREE_MARK, mask = a->mask ? a->mask : FREE_MARK;
-	char *rule, *whole = NULL;
+	char *rule, *remark, *whole = NULL;
 
 	if (a->owner == OWNER_FIREWALLD)
 		return accept_firewalld(a);
@@ -148,15 +160,39 @@ char *mend_accept(const struct mend_ask *a)
 		rule = accept_iptables(a, mark, mask);
 	else
 		rule = accept_nft(a, mark, mask);
-	if (!rule || a->mask)
-		return rule;
-	whole = text("# start einat with --inbound-mark 0x%x/0x%x, then:\n%s", mark, mask, rule);
+	remark = accept_remark(a, mark, mask);
+	if (rule && remark && a->mask)
+		whole = text("%s%s", rule, remark);
+	else if (rule && remark)
+		whole = text("# start einat with --inbound-mark 0x%x/0x%x, then:\n%s%s", mark, mask,
+			     rule, remark);
+	free(remark);
 	free(rule);
 	return whole;
 }
 
+/* What belongs to a known connection: einat's own and what is masqueraded. */
+static char *accept_known(const struct mend_ask *a)
+{
+	const struct fw_table *t = a->chain->table;
+	const char *user = user_chain(a);
+	char at[40] = "";
+
+	if (table_tool(a->snap, t) != TEXT_NFT)
+		return text("%s -t %s -I %s -i %s -m conntrack --ctstate RELATED,ESTABLISHED -j "
+			    "ACCEPT",
+			    iptables_of(t), t->name, user ? user : a->chain->name, a->ifname);
+	if (a->handle)
+		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
+	return text("nft %s rule %s %s %s%s iifname \"%s\" ct state established,related accept",
+		    a->handle ? "insert" : "add", family_text(t->family), t->name, a->chain->name,
+		    at, a->ifname);
+}
+
 char *mend_replies(const struct mend_ask *a)
 {
+	if (a->behind_routing)
+		return accept_known(a);
 	if (a->owner == OWNER_DOCKER)
 		return text("# make the network anew with\n"
 			    "docker network create -o "
@@ -168,6 +204,31 @@ char *mend_replies(const struct mend_ask *a)
 		return text("# leave the subnet out of --internal, or make the network routed:\n"
 			    "virsh net-edit NAME    # <forward mode='open'/>");
 	return mend_accept(a);
+}
+
+char *mend_ports(enum owner owner)
+{
+	if (owner == OWNER_LIBVIRT)
+		return text("# nothing has to be done; to keep it out of the slice:\n"
+			    "# virsh net-edit NAME, <forward mode='nat'><nat>"
+			    "<port start='LOW' end='HIGH'/></nat></forward>");
+	return text("# let it give out ports that are not in the slice");
+}
+
+char *mend_confine(const struct mend_ask *a, const char *addr)
+{
+	if (a->owner == OWNER_FIREWALLD)
+		return text("# in place of the forward port, a rich rule with the external "
+			    "address:\n"
+			    "# firewall-cmd --permanent --zone ZONE --add-rich-rule 'rule "
+			    "family=ipv4 destination address=%s forward-port ...'",
+			    addr);
+	if (a->owner == OWNER_FW4)
+		return text("uci set firewall.@redirect[N].src_dip=%s\n"
+			    "uci commit firewall && service firewall reload",
+			    addr);
+	return text("# confine it to the external address, by adding: %s %s",
+		    table_tool(a->snap, a->chain->table) == TEXT_NFT ? "ip daddr" : "-d", addr);
 }
 
 char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)

@@ -34,6 +34,9 @@ const char *owner_name(enum owner o);
 enum owner owner_of(const struct fw_snapshot *snap, const struct fw_chain *chain,
 		    const struct fw_rule *rule, const char *text);
 
+/* A bit that no program of those above uses: what is proposed while no inbound mark is set. */
+#define FREE_MARK 0x10000000u
+
 /* What a mend needs to know. Borrowed. */
 struct mend_ask {
 	const struct fw_snapshot *snap;
@@ -41,14 +44,23 @@ struct mend_ask {
 	uint64_t handle; /* the rule that drops; 0: the policy */
 	enum owner owner;
 	const char *ifname; /* external interface */
+	bool behind_routing; /* @chain is at forward or postrouting: not before the routing decision
+			      */
 	uint32_t mark, mask; /* inbound mark, host byte order; mask 0: none is set yet */
 };
 
 /* Each returns a malloc'd text of one or more lines, or NULL (out of memory, nothing to say). */
 /** mend_accept() - let in what carries the inbound mark, where it would be dropped. */
 char *mend_accept(const struct mend_ask *a);
-/** mend_replies() - let replies reach a host that a rule shields from the outside. */
+/**
+ * mend_replies() - let replies reach a host that a rule shields from the outside; behind the
+ * routing decision, whatever belongs to a known connection.
+ */
 char *mend_replies(const struct mend_ask *a);
+/** mend_ports() - keep a SNAT rule that gives out ports of the slice from these. */
+char *mend_ports(enum owner owner);
+/** mend_confine() - confine a DNAT rule to the external address @addr. */
+char *mend_confine(const struct mend_ask *a, const char *addr);
 /** mend_dnat() - move a published or forwarded port out of the slice; @ports as text. */
 char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports);
 

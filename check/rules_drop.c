@@ -10,11 +10,6 @@
 #include "check/rules_fw.h"
 #include "nft/text.h"
 
-static bool drops(enum walk_what what)
-{
-	return what == WALK_DROP || what == WALK_REJECT || what == WALK_POLICY;
-}
-
 static const char *both(struct fwx *fw, const struct walk_meeting *m, const char *drop)
 {
 	const struct conf_mark *mark = &fw->x->conf->inbound_mark;
@@ -22,7 +17,7 @@ static const char *both(struct fwx *fw, const struct walk_meeting *m, const char
 	/* what a DNAT rule sends to this host is another finding */
 	if (m->hook == FW_INPUT)
 		return NULL;
-	if (drops(m->what))
+	if (walk_drops(m->what))
 		return drop;
 	switch (m->what) {
 	case WALK_DNAT:
@@ -41,6 +36,9 @@ static const char *both(struct fwx *fw, const struct walk_meeting *m, const char
 	case WALK_LIMIT:
 		return "limit";
 	case WALK_MARK:
+		/* later than any chain that could accept it */
+		if (m->hook == FW_POSTROUTING)
+			return NULL;
 		return mark->mask & (~m->op->setmark.keep | m->op->setmark.xor |
 				     m->op->setmark.unknown)
 			       ? "mark-overwritten"
@@ -66,7 +64,7 @@ static const char *new_code(struct fwx *fw, const struct walk_meeting *m)
 /* A reply's connection has had its NAT decided when it began. */
 static const char *reply_code(struct fwx *fw, const struct walk_meeting *m)
 {
-	return drops(m->what) ? both(fw, m, "drop-replies") : NULL;
+	return walk_drops(m->what) ? both(fw, m, "drop-replies") : NULL;
 }
 
 /*
@@ -94,21 +92,42 @@ static bool can_open(const struct fwx *fw, const struct hit *h, const struct fin
 	       (family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6);
 }
 
+static bool behind_routing(const struct hit *h)
+{
+	return h->base->hook == FW_FORWARD || h->base->hook == FW_POSTROUTING;
+}
+
+static struct mend_ask mend_ask(const struct fwx *fw, const struct hit *h, const char *text)
+{
+	const struct conf_if *conf = fw->x->conf;
+
+	return (struct mend_ask){ .snap = fw->x->fw,
+				  .chain = h->chain,
+				  .owner = owner_of(fw->x->fw, h->chain, h->rule, text),
+				  .ifname = conf->name,
+				  .behind_routing = behind_routing(h),
+				  .handle = h->rule ? h->rule->handle : 0,
+				  .mark = conf->inbound_mark.value,
+				  .mask = conf->inbound_mark.mask };
+}
+
+#define MORE_SIZE 64
+
+static void more_text(const struct hit *h, char *buf)
+{
+	*buf = '\0';
+	if (h->more)
+		snprintf(buf, MORE_SIZE, " (and %u more rule%s under %s)", h->more,
+			 h->more == 1 ? "" : "s", h->base->name);
+}
+
 static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 {
 	struct finding *f = fw_hit_finding(fw, h);
-	struct mend_ask ask = { .snap = fw->x->fw,
-				.chain = h->chain,
-				.owner = owner_of(fw->x->fw, h->chain, h->rule, f->text),
-				.ifname = fw->x->conf->name,
-				.handle = h->rule ? h->rule->handle : 0,
-				.mark = fw->x->conf->inbound_mark.value,
-				.mask = fw->x->conf->inbound_mark.mask };
-	char more[64] = "";
+	struct mend_ask ask = mend_ask(fw, h, f->text);
+	char more[MORE_SIZE];
 
-	if (h->more)
-		snprintf(more, sizeof(more), " (and %u more rule%s of this hook's chain)", h->more,
-			 h->more == 1 ? "" : "s");
+	more_text(h, more);
 	finding_set(fw->x->fs, &f->what, "%s %s %s%s%s",
 		    h->rule ? "this rule" : "the policy of this chain",
 		    h->will ? "drops" : "can drop",
@@ -116,7 +135,7 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 			  : "new connections to bindings of the slice",
 		    fw_hit_names_ports(fw, h, false) ? ", for some internal ports" : "", more);
 	/* behind the routing decision a masqueraded connection's reply looks the same */
-	if (reply && (h->base->hook == FW_FORWARD || h->base->hook == FW_POSTROUTING)) {
+	if (reply && behind_routing(h)) {
 		f->severity = SEV_WARNING;
 		finding_set(
 			fw->x->fs, &f->what,
@@ -136,6 +155,7 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 static void tell_dnat(struct fwx *fw, const struct hit *h, struct finding *f)
 {
 	char buf[NET_ADDR_STRLEN];
+	struct mend_ask ask;
 
 	if (fw_hit_names_ports(fw, h, false))
 		f->severity = SEV_WARNING;
@@ -146,8 +166,28 @@ static void tell_dnat(struct fwx *fw, const struct hit *h, struct finding *f)
 	if (!fw->x->external.n)
 		return;
 	net_addr_format(&fw->x->external.p[0].addr, buf);
-	finding_set(fw->x->fs, &f->mend, "# confine it to the external address, by adding: %s %s",
-		    table_tool(fw->x->fw, h->chain->table) == TEXT_NFT ? "ip daddr" : "-d", buf);
+	ask = mend_ask(fw, h, f->text);
+	f->mend = mend_confine(&ask, buf);
+}
+
+static void tell_overwritten(struct fwx *fw, const struct hit *h, struct finding *f)
+{
+	const struct conf_mark *in = &fw->x->conf->inbound_mark;
+	const struct fw_setmark *m = &h->op->setmark;
+	char more[MORE_SIZE];
+
+	more_text(h, more);
+	finding_set(fw->x->fs, &f->what,
+		    "this rule changes bits of einat's inbound mark 0x%x/0x%x%s", in->value,
+		    in->mask, more);
+	if ((m->keep & ~m->xor &~m->unknown) & FREE_MARK)
+		finding_set(fw->x->fs, &f->mend, "--inbound-mark 0x%x/0x%x", FREE_MARK, FREE_MARK);
+	else
+		finding_set(
+			fw->x->fs, &f->mend,
+			"# this rule writes the whole mark: no bits are left for einat; confine "
+			"it to packets that do not enter on %s",
+			fw->x->conf->name);
 }
 
 static void tell(struct fwx *fw, const struct hit *h)
@@ -162,9 +202,7 @@ static void tell(struct fwx *fw, const struct hit *h)
 	if (!strcmp(h->code, "dnat-translated"))
 		tell_dnat(fw, h, f);
 	else if (!strcmp(h->code, "mark-overwritten"))
-		finding_set(fw->x->fs, &f->what,
-			    "this rule changes bits of einat's inbound mark 0x%x/0x%x",
-			    fw->x->conf->inbound_mark.value, fw->x->conf->inbound_mark.mask);
+		tell_overwritten(fw, h, f);
 }
 
 static int ask(struct fwx *fw, bool reply,

@@ -22,7 +22,8 @@ struct hit {
 	struct port_set ports[PROTO_COUNT]; /* destination ports of what meets it */
 	unsigned protos; /* PROTO_ mask */
 	char example[192];
-	unsigned more; /* other rules of the same base chain that do the same */
+	const struct fw_rule *others[8]; /* of the same base chain, doing the same */
+	unsigned more; /* how many of them */
 };
 
 struct fwx {
@@ -33,7 +34,7 @@ struct fwx {
 	struct hit *hit;
 	size_t n_hit;
 	bool reply; /* the packets belong to connections that are known */
-	bool by_chain; /* group what drops by base chain, not by rule */
+	bool by_chain; /* group rules that drop by base chain */
 	const char *(*code_of)(struct fwx *fw, const struct walk_meeting *m);
 	bool (*box_counts)(const struct fwx *fw, const struct box *b); /* NULL: all do */
 	bool failed; /* out of memory */
@@ -54,6 +55,7 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply);
 
 /** fw_walk() - walk @r along @path; meetings for which code_of() has a code become hits. */
 int fw_walk(struct fwx *fw, enum walk_path path, struct region *r, bool apart);
+bool walk_drops(enum walk_what what); /* by rule or by policy */
 void fw_clear_hits(struct fwx *fw);
 /** fw_hit_finding() - a finding with the place, the text and the owner of @h. */
 struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);

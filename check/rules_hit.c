@@ -19,6 +19,20 @@ static bool skip_own(const struct walk *w, const struct fw_chain *base)
 	return fw_is_own(base->table);
 }
 
+bool walk_drops(enum walk_what what)
+{
+	return what == WALK_DROP || what == WALK_REJECT || what == WALK_POLICY;
+}
+
+static void add_other(struct hit *h, const struct fw_rule *r)
+{
+	for (unsigned i = 0; i < h->more; i++)
+		if (h->others[i] == r)
+			return;
+	if (h->more < sizeof(h->others) / sizeof(*h->others))
+		h->others[h->more++] = r;
+}
+
 static struct hit *hit_for(struct fwx *fw, const char *code, const struct walk_meeting *m)
 {
 	struct hit *grown;
@@ -30,8 +44,8 @@ static struct hit *hit_for(struct fwx *fw, const char *code, const struct walk_m
 			continue;
 		if (h->rule == m->rule)
 			return h;
-		if (fw->by_chain) {
-			h->more++;
+		if (fw->by_chain && (walk_drops(m->what) || m->what == WALK_MARK)) {
+			add_other(h, m->rule);
 			return h;
 		}
 	}
@@ -81,6 +95,9 @@ static void take_example(struct fwx *fw, struct hit *h, const struct walk_meetin
 	if (h->example[0] && (h->will || !b->certain))
 		return;
 	if (b->certain && !h->will) {
+		for (unsigned i = 0; i < h->more; i++)
+			if (h->others[i] == m->rule)
+				h->others[i] = h->rule;
 		h->rule = m->rule;
 		h->op = m->op;
 		h->what = m->what;

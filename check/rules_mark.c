@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Marks: who else looks at einat's, and does anyone set the one that chooses the slice? */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,61 +7,110 @@
 #include "check/owner.h"
 #include "check/rules_fw.h"
 
-static uint32_t be32(const uint8_t *b)
+static const char *shared_code(struct fwx *fw, const struct walk_meeting *m)
 {
-	uint32_t v;
-
-	memcpy(&v, b, sizeof(v));
-	return ntohl(v);
-}
-
-static bool mark_matches(const struct fw_match *m, uint32_t mark)
-{
-	uint32_t v = mark & be32(m->mask);
-
-	for (size_t i = 0; i < m->n; i++)
-		if (v >= be32(m->r[i].lo) && v <= be32(m->r[i].hi))
-			return !m->neg;
-	return m->neg;
-}
-
-static bool only_accepts(const struct fw_rule *r)
-{
-	for (size_t i = 0; i < r->n_ops; i++) {
-		const struct fw_op *op = &r->ops[i];
-
-		if (op->kind == FW_VERDICT)
-			return op->verdict.code == FW_ACCEPT || op->verdict.code == FW_RETURN ||
-			       op->verdict.code == FW_CONTINUE;
-		if (op->kind != FW_MATCH && op->kind != FW_LOOKUP && op->kind != FW_MAYBE)
-			return false;
+	(void)fw;
+	if (m->hook == FW_INPUT)
+		return NULL;
+	if (walk_drops(m->what))
+		return "mark-shared";
+	switch (m->what) {
+	case WALK_SNAT:
+	case WALK_DNAT:
+	case WALK_REDIRECT:
+	case WALK_TPROXY:
+	case WALK_QUEUE:
+	case WALK_NOTRACK:
+		return "mark-shared";
+	case WALK_DROP:
+	case WALK_REJECT:
+	case WALK_POLICY:
+	case WALK_MARK:
+	case WALK_OFFLOAD:
+	case WALK_CTSET:
+	case WALK_DUP:
+	case WALK_FWD:
+	case WALK_UNKNOWN:
+	case WALK_LIMIT:
+	case WALK_WHAT_COUNT:
+		break;
 	}
-	return true; /* a counter, a log */
+	return NULL;
 }
 
-/* The mark alone must make the difference. */
-static bool looks_at(const struct fw_rule *r, const struct conf_mark *in)
+static const char *done_to(enum walk_what what)
 {
-	for (size_t i = 0; i < r->n_ops; i++) {
-		const struct fw_op *op = &r->ops[i];
-
-		if (op->kind == FW_MATCH && op->match.field == FW_F_MARK &&
-		    mark_matches(&op->match, in->value & in->mask) && !mark_matches(&op->match, 0))
-			return true;
+	switch (what) {
+	case WALK_SNAT:
+		return "gives another source to";
+	case WALK_DNAT:
+	case WALK_REDIRECT:
+	case WALK_TPROXY:
+		return "redirects";
+	case WALK_QUEUE:
+		return "hands to a program";
+	case WALK_NOTRACK:
+		return "exempts from connection tracking";
+	default:
+		return "drops";
 	}
-	return false;
 }
 
-static void tell_shared(struct fwx *fw, const struct fw_rule *r)
+static void tell_shared(struct fwx *fw, const struct hit *h)
 {
 	const struct conf_mark *in = &fw->x->conf->inbound_mark;
-	struct hit h = { .code = "mark-shared", .base = r->chain, .chain = r->chain, .rule = r };
-	struct finding *f = fw_hit_finding(fw, &h);
+	struct finding *f = fw_hit_finding(fw, h);
 
-	f->will = false;
-	finding_set(fw->x->fs, &f->what, "this rule takes packets with mark 0x%x for its own",
-		    in->value & in->mask);
+	finding_set(fw->x->fs, &f->what,
+		    "this rule %s%s what einat marks with 0x%x/0x%x, and not what has no mark",
+		    h->will ? "" : "perhaps ", done_to(h->what), in->value, in->mask);
 	finding_set(fw->x->fs, &f->mend, "--inbound-mark 0x10000000/0x10000000");
+}
+
+static int meet_marked(struct fwx *fw, bool marked)
+{
+	struct region r = { 0 };
+	int ret;
+
+	fw_region_inwards(fw, &r, false);
+	if (!marked)
+		region_set_mark(&r, 0, UINT32_MAX);
+	ret = fw_walk(fw, WALK_INWARDS, &r, true);
+	region_clear(&r);
+	return ret;
+}
+
+/* Rules that packets with the mark meet, and the same packets without it do not. */
+static int check_shared(struct fwx *fw)
+{
+	struct hit *with;
+	size_t n_with;
+	int ret;
+
+	fw->code_of = shared_code;
+	fw->box_counts = NULL;
+	fw->by_chain = fw->reply = false;
+	ret = meet_marked(fw, true);
+	with = fw->hit;
+	n_with = fw->n_hit;
+	fw->hit = NULL;
+	fw->n_hit = 0;
+	if (!ret && n_with)
+		ret = meet_marked(fw, false);
+	for (size_t i = 0; i < n_with && !ret; i++) {
+		bool anyway = false;
+
+		for (size_t j = 0; j < fw->n_hit; j++)
+			anyway |=
+				fw->hit[j].rule == with[i].rule && fw->hit[j].base == with[i].base;
+		if (!anyway)
+			tell_shared(fw, &with[i]);
+	}
+	fw_clear_hits(fw);
+	fw->hit = with;
+	fw->n_hit = n_with;
+	fw_clear_hits(fw);
+	return ret;
 }
 
 /* Can @op leave a mark that has a bit of the wanted one, or one that is not known? */
@@ -112,16 +160,8 @@ static void check_slice_marks(struct fwx *fw)
 
 int fw_check_marks(struct fwx *fw)
 {
-	const struct fw_snapshot *s = fw->x->fw;
-	const struct conf_mark *in = &fw->x->conf->inbound_mark;
+	int ret = fw->x->conf->inbound_mark.mask ? check_shared(fw) : 0;
 
-	for (size_t i = 0; in->mask && i < s->n_chains; i++)
-		for (size_t j = 0; j < s->chains[i]->n_rules; j++) {
-			const struct fw_rule *r = &s->chains[i]->rules[j];
-
-			if (!fw_is_own(s->chains[i]->table) && looks_at(r, in) && !only_accepts(r))
-				tell_shared(fw, r);
-		}
 	check_slice_marks(fw);
-	return fw->failed ? -ENOMEM : 0;
+	return !ret && fw->failed ? -ENOMEM : ret;
 }

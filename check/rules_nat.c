@@ -76,21 +76,30 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 /* ---- outwards: where others can put the rest --------------------------------------------------
  */
 
-static bool names_slice_port(const struct fwx *fw, const struct fw_op *op)
+static bool names_slice_port(const struct fwx *fw, const struct fw_op *op, unsigned protos)
 {
 	for (unsigned p = 0; p < PROTO_COUNT && op && op->nat.port_lo; p++)
-		if (port_set_overlaps(&fw->x->slice[p], op->nat.port_lo,
+		if (protos & 1u << p && 1u << p != PROTO_ICMP &&
+		    port_set_overlaps(&fw->x->slice[p], op->nat.port_lo,
 				      op->nat.port_hi ? op->nat.port_hi : op->nat.port_lo))
 			return true;
 	return false;
 }
 
+/* Only what shares a protocol with the slice can take a port of it. */
 static const char *rest_code(struct fwx *fw, const struct walk_meeting *m)
 {
+	unsigned protos = 0;
+
 	if (m->what != WALK_SNAT)
 		return NULL;
-	if (names_slice_port(fw, m->op) || m->base->priority < PRI_CLAIM ||
-	    fw->x->conf->rest == REST_NONE)
+	for (size_t i = 0; i < m->packets->n; i++)
+		protos |= box_protos(&m->packets->b[i]);
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		if (!fw->x->slice[p].n)
+			protos &= ~(1u << p);
+	if (protos && (names_slice_port(fw, m->op, protos) || m->base->priority < PRI_CLAIM ||
+		       fw->x->conf->rest == REST_NONE))
 		return "snat-slice-port";
 	return NULL;
 }
@@ -105,7 +114,7 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 {
 	struct finding *f = fw_hit_finding(fw, h);
 
-	if (names_slice_port(fw, h->op))
+	if (names_slice_port(fw, h->op, h->protos))
 		finding_set(fw->x->fs, &f->what, "this rule gives out ports of the slice (%u-%u)",
 			    h->op->nat.port_lo, h->op->nat.port_hi);
 	else if (h->base->priority < PRI_CLAIM)
@@ -123,7 +132,12 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 	if (h->op && h->op->nat.port_lo && h->op->nat.port_lo <= 1024 &&
 	    h->op->nat.port_hi == 65535 && h->base->priority >= PRI_CLAIM)
 		f->severity = SEV_NOTE;
-	finding_set(fw->x->fs, &f->mend, "--rest auto");
+	if (names_slice_port(fw, h->op, h->protos))
+		f->mend = mend_ports(owner_of(fw->x->fw, h->chain, h->rule, f->text));
+	else if (h->base->priority < PRI_CLAIM)
+		finding_set(fw->x->fs, &f->mend, "# hook its chain at priority srcnat (100)");
+	else
+		finding_set(fw->x->fs, &f->mend, "--rest auto");
 }
 
 /* ---- inbound: whose port is it? ----------------------------------------------------------------
@@ -261,14 +275,18 @@ static void tell_left_out(struct fwx *fw)
 		for (size_t j = 0; foreign_owns_subnet(&o->snat[i]) && j < o->snat[i].src.n; j++) {
 			size_t n = told.n;
 			struct finding *f;
+			struct hit h;
 
 			if (net_list_add(&told, &o->snat[i].src.p[j]))
 				fw->failed = true;
 			if (told.n == n)
 				continue;
-			f = finding_add(fw->x->fs, "subnet-left-out");
+			h = (struct hit){ .code = "subnet-left-out",
+					  .chain = o->snat[i].rule->chain,
+					  .rule = o->snat[i].rule,
+					  .will = true };
+			f = fw_hit_finding(fw, &h);
 			net_prefix_format(&o->snat[i].src.p[j], buf);
-			finding_set(fw->x->fs, &f->where, "%s", o->snat[i].where);
 			finding_set(fw->x->fs, &f->what,
 				    "%s stays with masquerade, since this rule names it", buf);
 			finding_set(fw->x->fs, &f->mend,

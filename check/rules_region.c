@@ -7,8 +7,8 @@
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 
+#include "check/routing_way.h"
 #include "check/rules_fw.h"
-#include "hairpin/hairpin.h"
 
 /* fc00::/7: without --internal, NAT66 is for these alone */
 static const struct net_prefix unique_local = { { { 0xfc } }, 7 };
@@ -126,18 +126,29 @@ void fw_region_outwards(struct fwx *fw, struct region *r)
 	net_list_free(&local);
 }
 
+/* ICMP is another protocol in each family. */
 static void keep_protos(struct fwx *fw, struct region *r, unsigned protos)
 {
-	struct num_range n[PROTO_COUNT + 1];
-	size_t count = 0;
+	struct region out = { 0 };
 
-	for (unsigned p = 0; p < PROTO_COUNT; p++)
-		if (protos & 1u << p)
-			n[count].lo = num32(proto_number(1u << p)), n[count].hi = n[count].lo,
-			count++;
-	if (protos & PROTO_ICMP)
-		n[count].lo = n[count].hi = num32(IPPROTO_ICMPV6), count++;
-	region_keep(fw->space, r, DIM_PROTO, n, count);
+	for (size_t i = 0; i < r->n; i++) {
+		struct region view = { &r->b[i], 1, false }, one = { 0 };
+		struct num_range n[PROTO_COUNT];
+		size_t count = 0;
+
+		for (unsigned p = 0; p < PROTO_COUNT; p++) {
+			bool icmp6 = 1u << p == PROTO_ICMP && r->b[i].family == NFPROTO_IPV6;
+			struct num v = num32(icmp6 ? IPPROTO_ICMPV6 : proto_number(1u << p));
+
+			if (protos & 1u << p)
+				n[count++] = (struct num_range){ v, v };
+		}
+		region_copy(fw->space, &one, &view);
+		region_keep(fw->space, &one, DIM_PROTO, n, count);
+		region_move(fw->space, &out, &one);
+	}
+	region_clear(r);
+	*r = out;
 }
 
 /* Sources of a slice; the subnets that foreign rules own are not among those of "any". */
@@ -201,20 +212,19 @@ void fw_region_inbound(struct fwx *fw, struct region *r)
 	net_list_free(&local);
 }
 
-/* Would hosts of the inside be reached by it? Not what the default route of an uplink serves. */
-static bool leads_inside(const struct fwx *fw, const struct host_route *t)
+/* fe80::/10: hosts that no packet is forwarded to */
+static bool is_link_local(const struct host_route *t)
 {
-	const struct host_link *l = host_link(fw->x->host, t->oif);
-
-	if (t->table == RT_TABLE_LOCAL || hairpin_owns_table(t->table) || t->type != RTN_UNICAST)
-		return false;
-	if (t->dst.len == (t->family == AF_INET ? 96 : 0))
-		return false;
-	return l && strcmp(l->name, "lo") && l != fw->x->link;
+	return t->family == AF_INET6 && t->dst.len >= 10 && t->dst.addr.b[0] == 0xfe &&
+	       (t->dst.addr.b[1] & 0xc0) == 0x80;
 }
 
-/* Where internal hosts are: each routed network with the interface that leads to it. */
-static void add_inside(struct fwx *fw, struct region *r, const struct region *any)
+/*
+ * Where internal hosts of one family are: each routed network with the interface to it. Without
+ * such a network there are none, unless they are @named.
+ */
+static void add_inside_of(struct fwx *fw, struct region *r, const struct region *any, int family,
+			  bool named)
 {
 	const char *not_out[] = { fw->x->conf->name, "lo" };
 	struct region one = { 0 };
@@ -225,8 +235,10 @@ static void add_inside(struct fwx *fw, struct region *r, const struct region *an
 		struct net_list l = { (struct net_prefix *)&t->dst, 1 };
 		const char *oif;
 
+		if (t->family != family || is_link_local(t))
+			continue;
 		unclear |= t->multipath && t->type == RTN_UNICAST;
-		if (!leads_inside(fw, t))
+		if (!route_leads_inside(fw->x, t))
 			continue;
 		oif = host_link(fw->x->host, t->oif)->name;
 		region_copy(fw->space, &one, any);
@@ -235,7 +247,7 @@ static void add_inside(struct fwx *fw, struct region *r, const struct region *an
 		region_move(fw->space, r, &one);
 		found = true;
 	}
-	if (!found || unclear) {
+	if ((!found && named) || unclear) {
 		region_copy(fw->space, &one, any);
 		region_keep_ifs(fw->space, &one, DIM_OIF, not_out, 2, true);
 		if (found)
@@ -243,6 +255,16 @@ static void add_inside(struct fwx *fw, struct region *r, const struct region *an
 		region_move(fw->space, r, &one);
 	}
 	region_clear(&one);
+}
+
+static void add_inside(struct fwx *fw, struct region *r, const struct region *any, bool named)
+{
+	for (size_t i = 0; i < any->n; i++) {
+		const struct region view = { &any->b[i], 1, false };
+
+		add_inside_of(fw, r, &view, any->b[i].family == NFPROTO_IPV6 ? AF_INET6 : AF_INET,
+			      named);
+	}
 }
 
 void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
@@ -270,9 +292,10 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 		const struct conf_slice *s = &fw->x->conf->slices[i];
 
 		region_copy(fw->space, &one, &from);
-		keep_protos(fw, &one, s->protos);
+		/* of ICMP only answers are translated inwards: no connection begins with them */
+		keep_protos(fw, &one, reply ? s->protos : s->protos & ~(unsigned)PROTO_ICMP);
 		keep_internal(fw, &one, DIM_DADDR, s);
-		add_inside(fw, r, &one);
+		add_inside(fw, r, &one, s->internal.n);
 	}
 	region_clear(&one);
 	region_clear(&from);

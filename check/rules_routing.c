@@ -8,12 +8,8 @@
 #include <linux/rtnetlink.h>
 
 #include "check/check_impl.h"
+#include "check/routing_way.h"
 #include "hairpin/hairpin.h"
-
-static bool is_any(const struct net_prefix *p, int family)
-{
-	return p->len == (family == AF_INET ? 96 : 0);
-}
 
 static void put(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -65,8 +61,8 @@ static void rule_text(const struct host_rule *r, char *buf, size_t size)
 	*buf = '\0';
 	put(buf, size, "%s%u: %sfrom %s", r->family == AF_INET6 ? "-6 " : "", r->priority,
 	    r->invert ? "not " : "",
-	    is_any(&r->from, r->family) ? "all" : net_prefix_format(&r->from, a));
-	if (!is_any(&r->to, r->family))
+	    prefix_is_any(&r->from, r->family) ? "all" : net_prefix_format(&r->from, a));
+	if (!prefix_is_any(&r->to, r->family))
 		put(buf, size, " to %s", net_prefix_format(&r->to, a));
 	if (r->fwmask == UINT32_MAX)
 		put(buf, size, " fwmark 0x%x", r->fwmark);
@@ -122,25 +118,66 @@ static void check_room(struct check *x, const struct host_rule *r)
 	finding_set(x->fs, &f->mend, "# give it a larger preference, or run without --hairpin-if");
 }
 
-static bool mark_matches(const struct host_rule *r, uint32_t mark)
+static const char *name_of(const struct host *h, int oif)
 {
-	return ((mark & r->fwmask) == r->fwmark) != r->invert;
+	const struct host_link *l = host_link(h, oif);
+
+	return l ? l->name : "no interface";
+}
+
+static bool is_internal(const struct check *x, const struct net_prefix *p)
+{
+	for (size_t i = 0; i < x->conf->n_slices; i++) {
+		const struct net_list *l = &x->conf->slices[i].internal;
+
+		if (!l->n)
+			return true;
+		for (size_t j = 0; j < l->n; j++)
+			if (net_prefix_contains(&l->p[j], &p->addr) ||
+			    net_prefix_contains(p, &l->p[j].addr))
+				return true;
+	}
+	return false;
+}
+
+/* What goes to @to with einat's mark: does @r send it, and where would it go without? */
+static void check_mark_to(struct check *x, const struct host_rule *r, const struct net_prefix *to)
+{
+	const struct conf_mark *in = &x->conf->inbound_mark;
+	struct packet_way p = { r->family, *to, in->value & in->mask, x->conf->name };
+	const struct host_rule *by, *without;
+	char buf[NET_ADDR_STRLEN];
+	struct finding *f;
+	int oif, other;
+
+	by = packet_way(x->host, &p, &oif);
+	p.mark = 0;
+	without = packet_way(x->host, &p, &other);
+	if ((by != r && without != r) || by == without || oif == other)
+		return;
+	f = about_rule(x, "mark-routed", r);
+	f->will = rule_is_plain(r);
+	finding_set(x->fs, &f->what,
+		    "what einat marks with 0x%x/0x%x for %s leaves on %s, and without the mark on "
+		    "%s",
+		    in->value, in->mask, net_prefix_format(to, buf), name_of(x->host, oif),
+		    name_of(x->host, other));
+	finding_set(x->fs, &f->mend, "--inbound-mark with bits that 0x%x leaves free", r->fwmask);
 }
 
 /* The mark alone must make the difference: what matches anyway is not einat's doing. */
 static void check_mark(struct check *x, const struct host_rule *r)
 {
 	const struct conf_mark *in = &x->conf->inbound_mark;
-	struct finding *f;
 
-	if (!in->mask || !r->fwmask || is_own(r) ||
-	    mark_matches(r, in->value & in->mask) == mark_matches(r, 0))
+	if (!in->mask || !r->fwmask || is_own(r) || (r->family == AF_INET6 && !x->conf->ipv6) ||
+	    rule_takes_mark(r, in->value & in->mask) == rule_takes_mark(r, 0))
 		return;
-	f = about_rule(x, "mark-routed", r);
-	finding_set(x->fs, &f->what,
-		    "packets that einat marks with 0x%x/0x%x are routed by this rule", in->value,
-		    in->mask);
-	finding_set(x->fs, &f->mend, "--inbound-mark with bits that 0x%x leaves free", r->fwmask);
+	for (size_t i = 0; i < x->host->n_routes; i++)
+		if (x->host->routes[i].family == r->family &&
+		    route_leads_inside(x, &x->host->routes[i]) &&
+		    is_internal(x, &x->host->routes[i].dst))
+			check_mark_to(x, r, &x->host->routes[i].dst);
 }
 
 /* The interface of the default route that a table holds; 0: it has none. */
@@ -149,8 +186,8 @@ static int default_of(const struct host *h, const struct host_rule *r)
 	for (size_t i = 0; i < h->n_routes; i++) {
 		const struct host_route *t = &h->routes[i];
 
-		if (t->family == r->family && t->table == r->table && is_any(&t->dst, t->family) &&
-		    t->type == RTN_UNICAST)
+		if (t->family == r->family && t->table == r->table &&
+		    prefix_is_any(&t->dst, t->family) && t->type == RTN_UNICAST)
 			return t->oif;
 	}
 	return 0;
@@ -161,7 +198,7 @@ static bool is_uplink(const struct host *h, const char *name)
 	const struct host_link *l = host_link_named(h, name);
 
 	for (size_t i = 0; l && i < h->n_routes; i++)
-		if (is_any(&h->routes[i].dst, h->routes[i].family) &&
+		if (prefix_is_any(&h->routes[i].dst, h->routes[i].family) &&
 		    h->routes[i].oif == l->ifindex)
 			return true;
 	return false;
@@ -169,9 +206,11 @@ static bool is_uplink(const struct host *h, const char *name)
 
 static void check_ways_out(struct check *x, const struct host_rule *r)
 {
+	struct packet_way any = { .family = r->family,
+				  .dst = { .len = r->family == AF_INET ? 96 : 0 } };
 	const struct host_link *l;
 	struct finding *f;
-	int oif;
+	int oif, by_default;
 
 	if (r->action != FR_ACT_TO_TBL || is_local(r) || is_own(r) || r->l3mdev ||
 	    r->table == RT_TABLE_MAIN || r->table == RT_TABLE_DEFAULT ||
@@ -183,8 +222,12 @@ static void check_ways_out(struct check *x, const struct host_rule *r)
 		return;
 	l = host_link(x->host, oif);
 	f = about_rule(x, "rule-diverts", r);
-	f->will = false;
-	finding_set(x->fs, &f->what, "what matches this rule leaves on %s, not on %s",
+	f->will = packet_way(x->host, &any, &by_default) == r;
+	if (!f->will)
+		f->severity = SEV_NOTE;
+	finding_set(x->fs, &f->what, "%s leaves on %s, not on %s",
+		    f->will ? "what has no mark of its own and no route but the default"
+			    : "what matches this rule",
 		    l ? l->name : "another interface", x->conf->name);
 }
 

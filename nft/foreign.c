@@ -363,6 +363,8 @@ int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mas
 	if (ret)
 		return ret;
 	ret = foreign_analyse(snap, ifname, inbound_mark, inbound_mask, ret_foreign, err);
+	for (size_t i = 0; !ret && i < (*ret_foreign)->n_snat; i++)
+		(*ret_foreign)->snat[i].rule = NULL;
 	fw_snapshot_free(snap);
 	return ret;
 }

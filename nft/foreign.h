@@ -11,12 +11,14 @@
 #include "lib/net.h"
 #include "lib/ports.h"
 
+struct fw_rule;
 struct fw_snapshot;
 
 /* A masquerade or SNAT rule of postrouting that can apply to what leaves on the interface. */
 struct foreign_snat {
 	bool ipv6;
 	char *where; /* "ip nat POSTROUTING handle 7", "iptables-legacy nat POSTROUTING #2" */
+	const struct fw_rule *rule; /* of the snapshot; NULL from foreign_read() */
 	struct net_list src; /* source prefixes it names; empty: any source */
 	bool names_iface; /* it (or a jump to it) names the interface as its output */
 	bool names_dest; /* it is confined to some destination addresses or ports */

@@ -190,6 +190,7 @@ static int finish_snat(struct report *rep, const struct report_entry *e, bool ip
 		return -ENOMEM;
 	n = &f->snat[f->n_snat++];
 	*n = (struct foreign_snat){ .where = rule_name(e->rule),
+				    .rule = e->rule,
 				    .ipv6 = ipv6,
 				    .names_iface = names(r, 1u << DIM_OIF),
 				    .names_dest = names(r, 1u << DIM_DADDR | 1u << DIM_DPORT),

@@ -110,9 +110,11 @@ struct fw_nat {
 	uint8_t addr_lo[16], addr_hi[16]; /* network byte order */
 };
 
-/* mark = (mark & keep) ^ xor; bits of @unknown can be anything afterwards. */
+/* mark = (mark & keep) ^ xor; bits of @unknown can be anything afterwards, unless they are of
+ * @ct and the connection has no mark yet: then they are those of @xor. */
 struct fw_setmark {
 	uint32_t keep, xor, unknown;
+	uint32_t ct; /* bits of @unknown that come from the connection's mark */
 };
 
 /* What a rule sets of the connection. */

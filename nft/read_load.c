@@ -107,6 +107,9 @@ static int set_mark(struct lower *l, const struct val *v)
 		/* another value, masked: bits outside of the mask are those of xor */
 		memcpy(&op->setmark.unknown, v->mask, 4);
 		memcpy(&op->setmark.xor, v->xor, 4);
+		/* the one field that is loaded and has no name here */
+		if (v->kind == VAL_FIELD && v->field == FW_F_UNKNOWN)
+			op->setmark.ct = op->setmark.unknown;
 	}
 	return 0;
 }

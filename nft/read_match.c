@@ -142,6 +142,8 @@ static int add_piece(struct lower *l, const struct val *v, const struct piece *p
 		return -ENOMEM;
 	memset(m->mask, 0, sizeof(m->mask));
 	lower_canonical(m->mask + p->off, v->mask + p->at, p->len, v->host);
+	if (m->field == FW_F_CTSTATE)
+		m->mask[0] &= (uint8_t) ~((FW_STATE_SNAT | FW_STATE_DNAT) >> 24);
 	lower_canonical(from + p->off, lo + p->at, p->len, v->host);
 	lower_canonical(to + p->off, hi + p->at, p->len, v->host);
 	ret = fw_match_range(m, from, to);

@@ -124,6 +124,9 @@ static struct num pick_addr(const struct box *b, enum dim d)
 			first.lo = low;
 		break;
 	}
+	/* the address of a network, left over where the host's own was taken out */
+	for (size_t i = 1; i < set->n && !(first.lo.lo & 0xff) && !num_cmp(first.lo, first.hi); i++)
+		first = set->r[i];
 	if (!(first.lo.lo & 0xff) && num_cmp(num_next(first.lo), first.hi) < 0)
 		return num_next(first.lo);
 	return first.lo;

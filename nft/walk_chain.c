@@ -253,7 +253,7 @@ static int apply_op(struct flow *f, struct region *r, bool *ret_end)
 		return ret;
 	case FW_SETMARK:
 		ret = walk_meet(f->w, WALK_MARK, f->rule, op, r);
-		effect_mark(r, &op->setmark);
+		effect_mark(s, r, &op->setmark);
 		return ret;
 	case FW_CTSET:
 		return apply_ctset(f, r);

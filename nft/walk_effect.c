@@ -39,16 +39,32 @@ void effect_names(struct region *r, bool matched)
 	}
 }
 
-void effect_mark(struct region *r, const struct fw_setmark *m)
+static void set_mark(struct bits *b, const struct fw_setmark *m, uint32_t unknown)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		struct bits *b = &r->b[i].mark;
-		uint32_t kept = m->keep & ~m->unknown;
+	uint32_t kept = m->keep & ~unknown;
 
-		b->known = (b->known & kept) | (~m->keep & ~m->unknown);
-		b->val = ((b->val & kept) ^ m->xor) & b->known;
-		b->fuzzy = (b->fuzzy & kept) | m->unknown;
+	b->known = (b->known & kept) | (~m->keep & ~unknown);
+	b->val = ((b->val & kept) ^ m->xor) & b->known;
+	b->fuzzy = (b->fuzzy & kept) | unknown;
+}
+
+void effect_mark(struct space *s, struct region *r, const struct fw_setmark *m)
+{
+	struct region first = { 0 };
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct box *b = &r->b[i], c;
+
+		if (m->ct && num_set_eq(b->dim[DIM_CTSTATE], s->is_new) &&
+		    !(b->fuzzy & 1u << DIM_CTSTATE)) {
+			box_copy(&c, b);
+			set_mark(&c.mark, m, m->unknown & ~m->ct);
+			region_add(s, &first, &c);
+			b->certain = false;
+		}
+		set_mark(&b->mark, m, m->unknown);
 	}
+	region_move(s, r, &first);
 }
 
 /* Only packets without a connection: later ones are past conntrack. */

@@ -220,6 +220,19 @@ static void input_of(struct walk *w, const struct trial *t, size_t n, size_t c,
 	add_others(w, t, n, c, group, r);
 }
 
+/* A chain of the other family is asked about none of them, and changes none. */
+static bool sees(const struct fw_chain *c, const struct region *r)
+{
+	int family = c->table->family;
+
+	if (family != NFPROTO_IPV4 && family != NFPROTO_IPV6)
+		return r->n;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->b[i].family == family)
+			return true;
+	return false;
+}
+
 static int walk_group(struct walk *w, const struct fw_chain *const *list, size_t n,
 		      struct region *r)
 {
@@ -231,6 +244,8 @@ static int walk_group(struct walk *w, const struct fw_chain *const *list, size_t
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = try_alone(w, list[i], &group, &t[i]);
 	for (size_t i = 0; i < n && !ret; i++) {
+		if (!sees(list[i], &group))
+			continue;
 		input_of(w, t, n, i, &group, r);
 		ret = walk_base(w, list[i], r);
 	}

@@ -135,11 +135,29 @@ static int target_connmark(struct fw_rule *r, const char *name, const void *data
 	op = fw_op_add(r, FW_SETMARK);
 	if (!op)
 		return -ENOMEM;
-	op->setmark = (struct fw_setmark){ .keep = ~i.nfmask, .unknown = i.ctmask };
+	op->setmark = (struct fw_setmark){ .keep = ~i.nfmask, .unknown = i.ctmask, .ct = i.ctmask };
 	return 0;
 }
 
-/* Revision 2 of CONNMARK shifts as well. */
+/* Revision 2 shifts the connection's mark as well. */
+static int target_connmark2(struct fw_rule *r, const char *name, const void *data)
+{
+	struct xt_connmark_tginfo2 i;
+	struct fw_op *op;
+	uint32_t from_ct;
+
+	(void)name;
+	memcpy(&i, data, sizeof(i));
+	if (i.mode == XT_CONNMARK_SET || i.mode == XT_CONNMARK_SAVE)
+		return 0;
+	op = fw_op_add(r, FW_SETMARK);
+	if (!op)
+		return -ENOMEM;
+	from_ct = i.shift_bits ? ~0u : i.ctmask;
+	op->setmark = (struct fw_setmark){ .keep = ~i.nfmask, .unknown = from_ct, .ct = from_ct };
+	return 0;
+}
+
 static int target_setmark_any(struct fw_rule *r, const char *name, const void *data)
 {
 	struct fw_op *op = fw_op_add(r, FW_SETMARK);
@@ -234,6 +252,7 @@ static const struct {
 	{ "MARK", ANY_REV, 0, target_setmark_any },
 	{ "HMARK", ANY_REV, 0, target_setmark_any },
 	{ "CONNMARK", 1, sizeof(struct xt_connmark_tginfo1), target_connmark },
+	{ "CONNMARK", 2, sizeof(struct xt_connmark_tginfo2), target_connmark2 },
 	{ "CONNMARK", ANY_REV, 0, target_setmark_any },
 	{ "REJECT", ANY_REV, 0, target_reject },
 	{ "NFQUEUE", ANY_REV, 0, target_queue },

@@ -66,9 +66,12 @@ at router ip rule add pref 1 from 10.9.9.9 lookup main
 check "no room for hairpin" has local-rule/will -i wan --hairpin-if lan
 check_not "which nobody asked for" has local-rule/will -i wan
 at router ip rule del pref 1
-at router ip rule add pref 500 fwmark 0x10000/0xff0000 lookup main
+at router ip rule add pref 500 fwmark 0x10000/0xff0000 lookup 500
+at router ip route add default dev wan table 500
 check "a routing rule that looks at the inbound mark" has mark-routed/will -i wan --inbound-mark 0x10000/0x10000
 check_not "but not at this one" has mark-routed/will -i wan --inbound-mark 0x1/0x1
+at router ip route flush table 500
+check_not "nor if it sends nothing another way" has mark-routed/will -i wan --inbound-mark 0x10000/0x10000
 at router ip rule del pref 500
 check_eq "--mark that nobody sets" "$(codes -i wan --mark 0x100/0x100 | grep -o mark-never-set/will)" mark-never-set/will
 

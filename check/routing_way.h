@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which way the routing rules and tables send a forwarded packet. check/ alone. */
+#ifndef EINAT_CHECK_ROUTING_WAY_H
+#define EINAT_CHECK_ROUTING_WAY_H
+
+#include "check/check_impl.h"
+
+struct packet_way {
+	int family; /* AF_INET, AF_INET6 */
+	struct net_prefix dst; /* all of it; length 0 (IPv4: 96): what only default routes reach */
+	uint32_t mark; /* host byte order */
+	const char *iif; /* where it enters; NULL: none that a rule names */
+};
+
+/**
+ * packet_way() - the rule that decides about it, NULL: none does.
+ * @ret_oif: the interface it leaves on, 0: it is dropped, or several next hops share it
+ * Rules that ask for more than packet_way tells do not match, but for those with a mark.
+ */
+const struct host_rule *packet_way(const struct host *h, const struct packet_way *p, int *ret_oif);
+bool rule_takes_mark(const struct host_rule *r, uint32_t mark); /* its other selectors aside */
+bool rule_is_plain(const struct host_rule *r); /* it asks for mark, iif and destination at most */
+bool prefix_is_any(const struct net_prefix *p, int family);
+/** route_leads_inside() - would hosts of the inside be reached by it? Not by default routes. */
+bool route_leads_inside(const struct check *x, const struct host_route *t);
+
+#endif
