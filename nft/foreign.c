@@ -11,6 +11,8 @@
 
 #include "foreign_report.h"
 
+#define MAX_MS 10000 /* without an answer einat does not start */
+
 struct query {
 	const struct fw_snapshot *snap;
 	const char *ifname;
@@ -175,7 +177,8 @@ static int ask_snat(struct query *q)
 			  .skip = ours,
 			  .meet = snat_meet,
 			  .data = q,
-			  .apart = true };
+			  .apart = true,
+			  .max_ms = MAX_MS };
 	struct region r = { 0 };
 	int ret = s ? 0 : -ENOMEM;
 
@@ -204,7 +207,8 @@ static int ask_dnat(struct query *q)
 			  .skip = ours,
 			  .meet = dnat_meet,
 			  .data = q,
-			  .apart = true };
+			  .apart = true,
+			  .max_ms = MAX_MS };
 	struct region r = { 0 };
 	int ret = s ? 0 : -ENOMEM;
 
@@ -256,7 +260,8 @@ static int ask_drops(struct query *q)
 			  .skip = ours,
 			  .meet = drop_meet,
 			  .data = q,
-			  .apart = true };
+			  .apart = true,
+			  .max_ms = MAX_MS };
 	struct region r = { 0 };
 	int ret = s ? translated(q, s, &r) : -ENOMEM;
 

@@ -71,7 +71,7 @@ struct walk {
 	bool bridged; /* an interface is a bridge: its ports' bridge chains see the packets too */
 	size_t max_steps; /* rules; 0: 2,000,000 */
 	unsigned max_depth; /* 0: 64; the kernel's own limit is 16 */
-	unsigned max_ms; /* 0: 2000 */
+	unsigned max_ms; /* of processor time; 0: 2000 */
 
 	enum walk_limit limit; /* out: the last one that was hit */
 	size_t steps; /* out */

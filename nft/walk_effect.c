@@ -127,6 +127,11 @@ static void nat_addr(struct space *s, struct box *b, const struct fw_op *op, enu
 {
 	struct num lo, hi;
 
+	/* what was written into the header before, conntrack does not know: it may leave it so */
+	if (b->fuzzy & 1u << d) {
+		put_any(s, b, d);
+		return;
+	}
 	if (op->kind == FW_REDIRECT && s->local_known) {
 		put(b, d, num_set_ref(s->local[is6(b)]), true);
 		return;
@@ -148,7 +153,9 @@ static void nat_port(struct space *s, struct box *b, const struct fw_op *op, boo
 	enum dim d = dst ? DIM_DPORT : DIM_SPORT;
 	const struct fw_nat *n = &op->nat;
 
-	if (n->port_lo)
+	if (b->fuzzy & 1u << d)
+		put_any(s, b, d);
+	else if (n->port_lo)
 		put(b, d, num_set_range(&s->ctx, num32(n->port_lo), num32(n->port_hi)), true);
 	else if (n->port_any || !dst || n->random)
 		put_any(s, b, d); /* a source port is kept only if it is free */
