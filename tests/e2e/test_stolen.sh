@@ -50,7 +50,7 @@ check_not "but not on it" test "$(port_of "$e")" = 25005
 check_num "packets without a binding were passed on" "$(stat_of in no-binding)" -gt "$no_binding"
 check_eq "the router's own socket keeps its port outwards" "$(head -n 1 "$T/early")" "$EXT:25003"
 result=$(stream_end masked "$masked")
-check_eq "the masqueraded flow lost no packet" "$(json "d['first_lost']" <<<"$result")" "[]"
+check_eq "the masqueraded flow lost none of $(json "d['sent']" <<<"$result") packets" "$(json "d['first_lost']" <<<"$result")" "[]"
 check_eq "and kept its external endpoint" "$(json "' '.join(d['seen'])" <<<"$result")" "$EXT:25001"
 check_num "it was a stream" "$(json "d['sent']" <<<"$result")" -gt $((500 / SLOW))
 check_eq "it stayed with masquerade" \
