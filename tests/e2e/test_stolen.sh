@@ -6,6 +6,10 @@ set -u
 . "$(dirname "$0")/lab.sh"
 lab_up
 
+# Without TCX einat uses a clsact qdisc, and the kernel stops a device for some milliseconds when it
+# gets one: what is sent then is lost, whoever adds it. So it is there before the stream begins.
+at router "$PY" "$LAB_DIR/tcx.py" wan | grep -q 'ingress [0-9]' || at router tc qdisc add dev wan clsact
+
 # A flow that masquerade put on a slice port, a TCP one too, and two sockets of the router.
 stream masked h1 25001 $A1:7000
 masked=$PID
