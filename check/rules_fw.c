@@ -18,17 +18,35 @@ static int left_out(struct fwx *fw)
 	return ret;
 }
 
-static struct space *make_space(struct check *x)
+static struct net_addr *addresses(const struct host *h)
 {
-	struct net_addr *local = calloc(x->host->n_addrs + 1, sizeof(*local));
-	struct space_host host = { local, x->host->n_addrs, true };
-	struct space *s = NULL;
+	struct net_addr *local = calloc(h->n_addrs + 1, sizeof(*local));
 
-	for (size_t i = 0; local && i < x->host->n_addrs; i++)
-		local[i] = x->host->addrs[i].addr;
-	if (local)
-		s = space_new(x->fw, &host);
-	free(local);
+	for (size_t i = 0; local && i < h->n_addrs; i++)
+		local[i] = h->addrs[i].addr;
+	return local;
+}
+
+/* Which subnets others own; rules that are too much to follow own none that is known. */
+static int read_owners(struct fwx *fw, const struct net_addr *local)
+{
+	struct check *x = fw->x;
+	struct finding *f;
+	int ret = foreign_snats(x->fw, x->conf->name, local, x->host->n_addrs, &fw->foreign, NULL);
+
+	if (ret != -E2BIG && ret != -ELOOP)
+		return ret ? ret : left_out(fw);
+	f = finding_add(x->fs, "limit");
+	finding_set(x->fs, &f->where, "hook postrouting");
+	f->will = false;
+	return 0;
+}
+
+static struct space *make_space(struct check *x, const struct net_addr *local)
+{
+	struct space_host host = { local, x->host->n_addrs, true };
+	struct space *s = space_new(x->fw, &host);
+
 	/* the names that the questions are about come before any region */
 	for (size_t i = 0; s && i < x->host->n_links; i++)
 		space_ifid(s, x->host->links[i].name);
@@ -39,14 +57,12 @@ static struct space *make_space(struct check *x)
 
 int check_rules(struct check *x)
 {
-	const struct conf_mark *in = &x->conf->inbound_mark;
+	struct net_addr *local = addresses(x->host);
 	struct fwx fw = { .x = x };
-	int ret = foreign_analyse(x->fw, x->conf->name, in->value, in->mask, &fw.foreign, NULL);
+	int ret = local ? read_owners(&fw, local) : -ENOMEM;
 
-	if (!ret)
-		ret = left_out(&fw);
 	if (!ret) {
-		fw.space = make_space(x);
+		fw.space = make_space(x, local);
 		ret = fw.space ? 0 : -ENOMEM;
 	}
 	if (!ret)
@@ -58,5 +74,6 @@ int check_rules(struct check *x)
 	net_list_free(&fw.left_out);
 	foreign_free(fw.foreign);
 	space_free(fw.space);
+	free(local);
 	return ret;
 }

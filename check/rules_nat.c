@@ -271,7 +271,7 @@ static void tell_left_out(struct fwx *fw)
 	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
 		if (fw->x->conf->slices[i].internal.n)
 			return;
-	for (size_t i = 0; i < o->n_snat; i++)
+	for (size_t i = 0; o && i < o->n_snat; i++)
 		for (size_t j = 0; foreign_owns_subnet(&o->snat[i]) && j < o->snat[i].src.n; j++) {
 			size_t n = told.n;
 			struct finding *f;

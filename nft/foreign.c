@@ -72,12 +72,11 @@ static bool is_drop(const struct walk_meeting *m)
 	}
 }
 
+/* Drops are for a warning: rules that are too much to follow are no reason to do without NAT. */
 static int drop_meet(struct walk *w, const struct walk_meeting *m)
 {
 	struct query *q = w->data;
 
-	if (m->what == WALK_LIMIT)
-		return limit_error(w);
 	return is_drop(m) ? report_drop(&q->report, m) : 0;
 }
 
@@ -85,8 +84,6 @@ static int marked_meet(struct walk *w, const struct walk_meeting *m)
 {
 	struct query *q = w->data;
 
-	if (m->what == WALK_LIMIT)
-		return limit_error(w);
 	if (is_drop(m))
 		report_mark(&q->report, m);
 	return 0;
@@ -340,6 +337,24 @@ int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t
 	if (!ret)
 		ret = ask_drops(&q);
 	free(q.local);
+	if (ret) {
+		foreign_free(q.found);
+		return explain(ret, err);
+	}
+	*ret_foreign = q.found;
+	return 0;
+}
+
+int foreign_snats(const struct fw_snapshot *snap, const char *ifname, const struct net_addr *local,
+		  size_t n_local, struct foreign **ret_foreign, struct err *err)
+{
+	struct query q = { .snap = snap,
+			   .ifname = ifname,
+			   .local = (struct net_addr *)local,
+			   .n_local = n_local,
+			   .found = calloc(1, sizeof(*q.found)) };
+	int ret = q.found ? ask_snat(&q) : -ENOMEM;
+
 	if (ret) {
 		foreign_free(q.found);
 		return explain(ret, err);

@@ -77,9 +77,15 @@ struct foreign {
  */
 int foreign_read(const char *ifname, uint32_t inbound_mark, uint32_t inbound_mask,
 		 struct foreign **ret_foreign, struct err *err);
-/** foreign_analyse() - the same on a snapshot that exists already. */
+/** foreign_analyse() - the same on a snapshot of this host that exists already. */
 int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t inbound_mark,
 		    uint32_t inbound_mask, struct foreign **ret_foreign, struct err *err);
+/**
+ * foreign_snats() - only who translates on the way out (@snat of the result), for a host whose
+ * addresses are @local: it need not be this one.
+ */
+int foreign_snats(const struct fw_snapshot *snap, const char *ifname, const struct net_addr *local,
+		  size_t n_local, struct foreign **ret_foreign, struct err *err);
 /** foreign_nats() - whether anyone NATs IPv4, or with @ipv6 either family, on the way out. */
 bool foreign_nats(const struct foreign *f, bool ipv6);
 void foreign_free(struct foreign *f);
