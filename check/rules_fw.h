@@ -44,7 +44,7 @@ struct fwx {
 
 /** region_outwards() - forwarded packets that leave on the external interface, new flows. */
 void fw_region_outwards(struct fwx *fw, struct region *r);
-/** fw_region_slice() - of these: what the slices take by source, destination and protocol. */
+/** fw_region_slice() - of these: what slices and pairs of prefixes take. @r is empty at first. */
 void fw_region_slice(struct fwx *fw, struct region *r);
 /** fw_region_inbound() - from outside to the external address, on ports of the slice. */
 void fw_region_inbound(struct fwx *fw, struct region *r);

@@ -236,7 +236,6 @@ static int ask(struct fwx *fw, enum walk_path path, void (*describe)(struct fwx 
 
 static void describe_slice(struct fwx *fw, struct region *r)
 {
-	fw_region_outwards(fw, r);
 	fw_region_slice(fw, r);
 }
 

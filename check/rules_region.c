@@ -105,25 +105,30 @@ static void remove_nets(struct fwx *fw, struct region *r, enum dim d, const stru
 	free(keep);
 }
 
-static void all_families(struct fwx *fw, struct region *r)
+static void all_families(struct fwx *fw, struct region *r, bool ipv6)
 {
 	region_all(fw->space, r, NFPROTO_IPV4);
-	if (fw->x->conf->ipv6)
+	if (ipv6)
 		region_all(fw->space, r, NFPROTO_IPV6);
 }
 
-void fw_region_outwards(struct fwx *fw, struct region *r)
+static void outwards(struct fwx *fw, struct region *r, bool ipv6)
 {
 	const char *wan = fw->x->conf->name, *not_in[] = { wan, "lo" };
 	struct net_list local = { 0 };
 
 	local_addresses(fw, &local);
-	all_families(fw, r);
+	all_families(fw, r, ipv6);
 	region_keep_ifs(fw->space, r, DIM_IIF, not_in, 2, true);
 	region_keep_ifs(fw->space, r, DIM_OIF, &wan, 1, false);
 	remove_nets(fw, r, DIM_SADDR, &local);
 	remove_nets(fw, r, DIM_DADDR, &local);
 	net_list_free(&local);
+}
+
+void fw_region_outwards(struct fwx *fw, struct region *r)
+{
+	outwards(fw, r, fw->x->conf->ipv6);
 }
 
 /* ICMP is another protocol in each family. */
@@ -161,10 +166,25 @@ static void keep_internal(struct fwx *fw, struct region *r, enum dim d, const st
 		region_keep_nets(fw->space, r, d, &s->internal);
 		return;
 	}
-	if (net_list_add(&l, &any4) || net_list_add(&l, &unique_local))
+	if (net_list_add(&l, &any4) || (fw->x->conf->ipv6 && net_list_add(&l, &unique_local)))
 		fw->failed = true;
 	region_keep_nets(fw->space, r, d, &l);
 	remove_nets(fw, r, d, &fw->left_out);
+	net_list_free(&l);
+}
+
+/* Addresses that --nptv6 translates: whatever the protocol, there are no ports to look at. */
+static void keep_prefixes(struct fwx *fw, struct region *r, enum dim d)
+{
+	struct net_list l = { 0 };
+
+	for (size_t i = 0; i < fw->x->conf->n_npts; i++)
+		if (net_list_add(&l, &fw->x->conf->npts[i].internal))
+			fw->failed = true;
+	if (l.n)
+		region_keep_nets(fw->space, r, d, &l);
+	else
+		region_clear(r);
 	net_list_free(&l);
 }
 
@@ -172,6 +192,9 @@ void fw_region_slice(struct fwx *fw, struct region *r)
 {
 	struct region one = { 0 }, all = { 0 };
 
+	outwards(fw, r, conf_uses_ipv6(fw->x->conf));
+	region_copy(fw->space, &all, r);
+	keep_prefixes(fw, &all, DIM_SADDR);
 	for (size_t i = 0; i < fw->x->conf->n_slices; i++) {
 		const struct conf_slice *s = &fw->x->conf->slices[i];
 
@@ -193,7 +216,7 @@ void fw_region_inbound(struct fwx *fw, struct region *r)
 	struct net_list local = { 0 };
 
 	local_addresses(fw, &local);
-	all_families(fw, &from);
+	all_families(fw, &from, fw->x->conf->ipv6);
 	region_keep_ifs(fw->space, &from, DIM_IIF, &wan, 1, false);
 	remove_nets(fw, &from, DIM_SADDR, &local);
 	if (fw->x->external.n)
@@ -275,7 +298,7 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 	struct net_list local = { 0 };
 
 	local_addresses(fw, &local);
-	all_families(fw, &from);
+	all_families(fw, &from, conf_uses_ipv6(fw->x->conf));
 	region_keep_ifs(fw->space, &from, DIM_IIF, &wan, 1, false);
 	remove_nets(fw, &from, DIM_SADDR, &local);
 	remove_nets(fw, &from, DIM_DADDR, &local);
@@ -297,6 +320,9 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 		keep_internal(fw, &one, DIM_DADDR, s);
 		add_inside(fw, r, &one, s->internal.n);
 	}
+	region_copy(fw->space, &one, &from);
+	keep_prefixes(fw, &one, DIM_DADDR);
+	add_inside(fw, r, &one);
 	region_clear(&one);
 	region_clear(&from);
 	net_list_free(&local);

@@ -214,8 +214,8 @@ static void check_ways_out(struct check *x, const struct host_rule *r)
 
 	if (r->action != FR_ACT_TO_TBL || is_local(r) || is_own(r) || r->l3mdev ||
 	    r->table == RT_TABLE_MAIN || r->table == RT_TABLE_DEFAULT ||
-	    (r->family == AF_INET6 && !x->conf->ipv6) || (*r->iif && is_uplink(x->host, r->iif)) ||
-	    !strcmp(r->iif, "lo"))
+	    (r->family == AF_INET6 && !conf_uses_ipv6(x->conf)) ||
+	    (*r->iif && is_uplink(x->host, r->iif)) || !strcmp(r->iif, "lo"))
 		return;
 	oif = default_of(x->host, r);
 	if (!oif || (x->link && oif == x->link->ifindex))

@@ -24,7 +24,7 @@ static void check_forwarding(struct check *x)
 	for (size_t i = 0; i < 2; i++) {
 		struct finding *f;
 
-		if ((settings[i].v6 && !x->conf->ipv6) ||
+		if ((settings[i].v6 && !conf_uses_ipv6(x->conf)) ||
 		    host_sysctl_int(x->host, settings[i].name, 1))
 			continue;
 		f = finding_add(x->fs, "forwarding-off");

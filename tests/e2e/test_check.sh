@@ -97,6 +97,30 @@ check "--force starts all the same" wait_for 5 has_conflict snat-before-claim
 check "stop" stop_einat
 nft delete table ip early
 
+# ---- prefix translation, without NAT66 -------------------------------------------------------------
+npt=(-i wan --nptv6 fd00:1::/48=2001:db8:77::/48)
+check "forwarding of IPv6 that is off" has forwarding-off/will "${npt[@]}"
+check_not "which nobody needs without it" has forwarding-off/will -i wan
+nft -f - <<'END'
+table ip6 six {
+	chain post {
+		type nat hook postrouting priority 50;
+		oifname "wan" ip6 saddr fd00:1::/48 masquerade
+		oifname "wan" ip6 saddr fd00:2::/48 masquerade
+	}
+	chain inwards {
+		type filter hook forward priority 0; policy drop;
+		iifname "lan" accept
+	}
+}
+END
+check_match "IPv6 masquerade before the claim of a prefix" "$(field snat-before-claim text "${npt[@]}")" \
+	'^oifname "wan" ip6 saddr fd00:1::/48 masquerade$'
+check_match "and an IPv6 chain that drops what comes in for it" "$(field drop-inbound where "${npt[@]}")" \
+	'ip6 six inwards'
+check_not "which concerns no slice of IPv4" grep -q 'ip6 six' <(einat check -i wan)
+nft delete table ip6 six
+
 # ---- a snapshot, analysed elsewhere -----------------------------------------------------------
 check_eq "--save" "$(status_of -i wan --save "$T/host.json")" 1
 check_eq "the file is nobody else's" "$(stat -c %a "$T/host.json")" 600

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "check/host.h"
 #include "nft/read.h"
 #include "tests/check/snapshot_text.h"
@@ -191,6 +192,56 @@ static inline void fuzz_host(const struct capture *c)
 	host_free(h);
 }
 
+/* JSON is UTF-8, and what is shown has no control characters but newlines. */
+static inline void fuzz_shown(const struct findings *fs, const char *ifname)
+{
+	json_t *root = findings_json(fs, ifname);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	FUZZ_ASSERT(root != NULL);
+	FUZZ_ASSERT(json_array_size(json_object_get(root, "findings")) == fs->n);
+	findings_print(root, f);
+	fclose(f);
+	for (size_t i = 0; i < len; i++)
+		FUZZ_ASSERT(text[i] == '\n' || ((uint8_t)text[i] >= ' ' && text[i] != 0x7f));
+	free(text);
+	json_decref(root);
+}
+
+/* Everything that `einat check` looks at: both families, prefixes, marks, hairpin. */
+static inline void fuzz_check(const struct capture *c)
+{
+	char name[] = "wan", *hairpin[] = { (char[]){ "lan" } };
+	struct conf_slice slice = { .protos = PROTO_ALL };
+	struct conf_npt npt = { .internal = { { { 0xfd, 0, 0, 1 } }, 48 } };
+	struct conf_forward forward = { .proto = PROTO_UDP, .port = 20009, .to_port = 9 };
+	struct conf_if conf = { .name = name,
+				.slices = &slice,
+				.n_slices = 1,
+				.forwards = &forward,
+				.n_forwards = 1,
+				.npts = &npt,
+				.n_npts = 1,
+				.hairpin_ifs = hairpin,
+				.n_hairpin_ifs = 1,
+				.ipv6 = true,
+				.inbound_mark = { 0x10000000, 0x10000000 } };
+	struct findings fs = { 0 };
+	struct err err = { 0 };
+	int ret;
+
+	FUZZ_ASSERT(!port_set_add(&slice.ports, 20000, 29999));
+	ret = check_run(&conf, c, &fs, &err);
+	FUZZ_ASSERT(!ret || ret == -EBADMSG);
+	FUZZ_ASSERT(!ret == !*err.text);
+	if (!ret)
+		fuzz_shown(&fs, name);
+	findings_clear(&fs);
+	port_set_free(&slice.ports);
+}
+
 static inline void fuzz_run(const uint8_t *data, size_t size)
 {
 	struct capture *c = NULL;
@@ -208,6 +259,7 @@ static inline void fuzz_run(const uint8_t *data, size_t size)
 		return;
 	fuzz_rules(c);
 	fuzz_host(c);
+	fuzz_check(c);
 	capture_free(c);
 }
 
