@@ -322,7 +322,7 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 	}
 	region_copy(fw->space, &one, &from);
 	keep_prefixes(fw, &one, DIM_DADDR);
-	add_inside(fw, r, &one);
+	add_inside(fw, r, &one, true);
 	region_clear(&one);
 	region_clear(&from);
 	net_list_free(&local);
