@@ -5,7 +5,7 @@
 set -u
 export EINAT_TEST_SLOW=${EINAT_TEST_SLOW:-10} # nothing here fails for being late
 . "$(dirname "$0")/../e2e/lab.sh"
-RULES=${RULES:-10000} ELEMENTS=${ELEMENTS:-100000} TIMES=${TIMES:-10}
+RULES=${RULES:-10000} ELEMENTS=${ELEMENTS:-100000} TIMES=${TIMES:-3}
 lab_up
 
 nft() { at router nft "$@"; }
