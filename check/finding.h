@@ -35,6 +35,7 @@ struct finding {
 	char *owner; /* the program that wrote it: "Docker"; NULL: not known */
 	char *example; /* a packet that meets it; NULL: it is not about packets */
 	char *family, *table, *chain; /* of a rule; NULL for anything else */
+	const void *rule; /* of the snapshot, while it is analysed: to tell rules apart */
 	unsigned long long handle; /* of a rule in nf_tables; its number with iptables-legacy */
 	bool can_open; /* the rule of --open would help, and nft syntax fits there */
 };

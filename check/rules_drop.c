@@ -139,12 +139,13 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 		f->severity = SEV_WARNING;
 		finding_set(
 			fw->x->fs, &f->what,
-			"%s %s what comes back to internal hosts, masqueraded connections too%s",
+			"%s %s what comes back to internal hosts, masqueraded connections too%s%s",
 			h->rule ? "this rule" : "the policy of this chain",
-			h->will ? "drops" : "can drop", more);
+			h->will ? "drops" : "can drop",
+			fw_hit_names_ports(fw, h, false) ? ", for some internal ports" : "", more);
 	}
-	/* some ports of the inside that are not to be reached: it says so itself */
-	if (!reply && fw_hit_names_ports(fw, h, false))
+	/* some ports of the inside that are not to be reached: the operator knows */
+	if (fw_hit_names_ports(fw, h, false))
 		f->severity = SEV_NOTE;
 	f->can_open =
 		!reply && f->severity != SEV_NOTE && f->table && f->chain && can_open(fw, h, f);
@@ -190,9 +191,23 @@ static void tell_overwritten(struct fwx *fw, const struct hit *h, struct finding
 			fw->x->conf->name);
 }
 
+/* The mark alone brings packets to this rule: that has been said, and other bits mend it. */
+static bool told_as_shared(const struct fwx *fw, const struct hit *h)
+{
+	const struct findings *fs = fw->x->fs;
+	bool told = false;
+
+	for (size_t i = 0; i < fs->n && h->rule; i++)
+		told |= !strcmp(fs->f[i].code->name, "mark-shared") && fs->f[i].rule == h->rule;
+	return told && !h->more;
+}
+
 static void tell(struct fwx *fw, const struct hit *h)
 {
 	struct finding *f;
+
+	if (told_as_shared(fw, h))
+		return;
 
 	if (!strcmp(h->code, "drop-inbound") || !strcmp(h->code, "drop-replies")) {
 		tell_drop(fw, h, !strcmp(h->code, "drop-replies"));
@@ -203,6 +218,9 @@ static void tell(struct fwx *fw, const struct hit *h)
 		tell_dnat(fw, h, f);
 	else if (!strcmp(h->code, "mark-overwritten"))
 		tell_overwritten(fw, h, f);
+	else if (!strcmp(h->code, "tproxy-slice") || !strcmp(h->code, "notrack-slice"))
+		finding_set(fw->x->fs, &f->mend, "# confine it to packets that do not enter on %s",
+			    fw->x->conf->name);
 }
 
 static int ask(struct fwx *fw, bool reply,

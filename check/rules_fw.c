@@ -68,9 +68,9 @@ int check_rules(struct check *x)
 	if (!ret)
 		ret = fw_check_nat(&fw);
 	if (!ret)
-		ret = fw_check_drops(&fw);
-	if (!ret)
 		ret = fw_check_marks(&fw);
+	if (!ret)
+		ret = fw_check_drops(&fw);
 	net_list_free(&fw.left_out);
 	foreign_free(fw.foreign);
 	space_free(fw.space);

@@ -174,9 +174,9 @@ struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h)
 	f->where = chain_place(snap, h->chain, h->rule);
 	if (h->rule)
 		f->text = rule_text(snap, h->rule, 0);
-	else
+	else if (h->what == WALK_POLICY)
 		finding_set(fs, &f->text, "policy drop");
-	if (!f->where || !f->text)
+	if (!f->where || (h->rule && !f->text))
 		fs->failed = true;
 	owner = owner_name(owner_of(snap, h->chain, h->rule, f->text));
 	if (owner)
@@ -187,5 +187,6 @@ struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h)
 	finding_set(fs, &f->table, "%s", h->chain->table->name);
 	finding_set(fs, &f->chain, "%s", h->chain->name);
 	f->handle = h->rule ? h->rule->handle : 0;
+	f->rule = h->rule;
 	return f;
 }

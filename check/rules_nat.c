@@ -63,9 +63,11 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 		finding_set(fw->x->fs, &f->what,
 			    "this rule takes packets that leave on %s out of connection tracking",
 			    wan);
+		finding_set(fw->x->fs, &f->mend, "# except the hosts of the slice from the rule");
 	} else if (!strcmp(h->code, "tproxy-slice")) {
 		finding_set(fw->x->fs, &f->what,
 			    "this rule hands packets that would leave on %s to a local proxy", wan);
+		finding_set(fw->x->fs, &f->mend, "# except the hosts of the slice from the rule");
 	} else if (!strcmp(h->code, "flow-offload")) {
 		finding_set(fw->x->fs, &f->what,
 			    "this rule puts flows of the slice into a flowtable");
@@ -207,12 +209,24 @@ static int tell_dnat(struct fwx *fw, const struct hit *h)
 			port_set_count(&h->ports[p]) == 1 ? "it" : "them");
 		f->mend = ports ? mend_dnat(&ask, proto_name(1u << p), ports) : NULL;
 		free(ports);
-		/* only those of the slice are taken from it */
-		for (size_t i = 0; i < h->ports[p].n && !ret; i++)
+		/* only those of the slice are taken from it, and only for certain */
+		for (size_t i = 0; i < h->ports[p].n && !ret && h->will; i++)
 			ret = check_take(fw->x, p, h->ports[p].r[i].lo, h->ports[p].r[i].hi);
 	}
 	tell_shadowed(fw, h);
 	return ret;
+}
+
+static void tell_inbound(struct fwx *fw, const struct hit *h)
+{
+	struct finding *f = fw_hit_finding(fw, h);
+
+	if (strcmp(h->code, "tproxy-slice"))
+		return;
+	finding_set(fw->x->fs, &f->what,
+		    "this rule hands what comes in to ports of the slice to a local proxy");
+	finding_set(fw->x->fs, &f->mend, "# confine it to packets that do not enter on %s",
+		    fw->x->conf->name);
 }
 
 /* ---- all of it
@@ -267,6 +281,8 @@ static void tell_left_out(struct fwx *fw)
 	struct net_list told = { 0 };
 	char buf[NET_ADDR_STRLEN];
 
+	if (!o) /* too much to follow: told as a limit */
+		return;
 	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
 		if (fw->x->conf->slices[i].internal.n)
 			return;
@@ -310,7 +326,7 @@ int fw_check_nat(struct fwx *fw)
 		if (!strcmp(fw->hit[i].code, "dnat-slice-port"))
 			ret = tell_dnat(fw, &fw->hit[i]);
 		else
-			fw_hit_finding(fw, &fw->hit[i]);
+			tell_inbound(fw, &fw->hit[i]);
 	}
 	if (!ret)
 		tell_left_out(fw);

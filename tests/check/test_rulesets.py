@@ -9,7 +9,8 @@ a shell command, or "mend" for the lines of the mend itself (those that begin wi
 the arguments); it is run on a fresh copy of the host, and the finding must be gone afterwards.
 `test_rulesets.py --show NAME [ARGUMENTS...]` prints what is found; a part of a name as the only
 argument runs those rulesets alone. Rulesets that were written down from other projects' sources are
-not part of this repository; they are looked for in ../shared/rulesets."""
+not part of this repository; they are looked for in ../shared/rulesets. "needs" of a file is a shell
+command that fails where the kernel lacks what the ruleset is about: then it is skipped."""
 import concurrent.futures
 import json
 import os
@@ -21,7 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 EINAT = os.path.join(ROOT, os.environ.get("B", "build"), "einat")
 LAB = os.path.join(HERE, "ruleset_lab.py")
-PLACES = [os.path.join(ROOT, "tests/rulesets"), os.path.join(ROOT, "../shared/rulesets")]
+PLACES = [os.path.join(ROOT, "tests/rulesets"), os.path.join(HERE, "rulesets"),
+          os.path.join(ROOT, "../shared/rulesets")]
 
 
 def folder_of(name):
@@ -134,9 +136,12 @@ def judge(folder, case, answer):
     return wrong
 
 
-def run(folder, cases):
+def run(folder, cases, needs):
+    """For each case what is wrong with it, or in one word for all why they cannot be tried."""
     if not folder:
-        return None
+        return "../shared/rulesets is absent"
+    if subprocess.run(["unshare", "-n", "sh", "-c", needs], capture_output=True).returncode:
+        return f"not in this kernel: {needs}"
     answers = check_all(folder, [c["args"].split() for c in cases])
     if len(answers) != len(cases):
         return [["the host could not be built"]] * len(cases)
@@ -148,20 +153,23 @@ def load(pattern):
         name = file.removesuffix(".json")
         if pattern in name:
             with open(os.path.join(HERE, "expect", file), encoding="utf-8") as f:
-                yield name, json.load(f)["cases"]
+                expect = json.load(f)
+                yield name, expect["cases"], expect.get("needs", "true")
 
 
 def main(pattern):
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        jobs = [(name, cases, pool.submit(run, folder_of(name), cases))
-                for name, cases in load(pattern)]
+        jobs = [(name, cases, pool.submit(run, folder_of(name), cases, needs))
+                for name, cases, needs in load(pattern)]
         for name, cases, job in jobs:
-            for case, wrong in zip(cases, job.result() or [None] * len(cases)):
+            result = job.result()
+            for i, case in enumerate(cases):
                 title = f"{name}: {case['args']}"
-                if wrong is None:
-                    print(f"ok - {title} # SKIP ../shared/rulesets is absent")
+                if isinstance(result, str):
+                    print(f"ok - {title} # SKIP {result}")
                     continue
+                wrong = result[i]
                 print(f"{'not ok' if wrong else 'ok'} - {title}", flush=True)
                 for line in wrong:
                     print(f"# {line}")
