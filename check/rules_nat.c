@@ -281,8 +281,6 @@ static void tell_left_out(struct fwx *fw)
 	struct net_list told = { 0 };
 	char buf[NET_ADDR_STRLEN];
 
-	if (!o) /* too much to follow: told as a limit */
-		return;
 	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
 		if (fw->x->conf->slices[i].internal.n)
 			return;
