@@ -139,17 +139,47 @@ bool num_set_eq(const struct num_set *a, const struct num_set *b)
 	return a == b || (a->n == b->n && !memcmp(a->r, b->r, a->n * sizeof(*a->r)));
 }
 
+#define SIDE_BY_SIDE 256 /* ranges: side by side is cheaper than a search for each */
+#define TASTE	     16 /* of a large set these are looked up first: most answers are no */
+
+bool num_set_alike(const struct num_set *a, const struct num_set *b)
+{
+	if (a == b || a->n < SIDE_BY_SIDE || a->n != b->n)
+		return num_set_eq(a, b);
+	for (size_t i = 0; i < TASTE; i++)
+		if (memcmp(&a->r[a->n / TASTE * i], &b->r[a->n / TASTE * i], sizeof(*a->r)))
+			return false;
+	return true;
+}
+
+static bool covers_range(const struct num_set *a, const struct num_range *r)
+{
+	size_t i = num_set_find(a, r->lo);
+
+	return i < a->n && num_cmp(a->r[i].lo, r->lo) <= 0 && num_cmp(a->r[i].hi, r->hi) >= 0;
+}
+
 bool num_set_covers(struct num_ctx *c, const struct num_set *a, const struct num_set *b)
 {
+	size_t i = 0;
+
 	if (a == b)
 		return true;
 	if (b->n > a->n && a->n > 1 && b->n > 4 * a->n)
 		return false; /* possible, but not worth the look */
+	if (b->n < SIDE_BY_SIDE || a->n / 8 > b->n) {
+		for (size_t j = 0; j < b->n; j++, c->work++)
+			if (!covers_range(a, &b->r[j]))
+				return false;
+		return true;
+	}
+	for (size_t j = 0; j < TASTE; j++, c->work++)
+		if (!covers_range(a, &b->r[b->n / TASTE * j]))
+			return false;
 	for (size_t j = 0; j < b->n; j++, c->work++) {
-		size_t i = num_set_find(a, b->r[j].lo);
-
-		if (i == a->n || num_cmp(a->r[i].lo, b->r[j].lo) > 0 ||
-		    num_cmp(a->r[i].hi, b->r[j].hi) < 0)
+		while (i < a->n && num_cmp(a->r[i].hi, b->r[j].hi) < 0)
+			i++;
+		if (i == a->n || num_cmp(a->r[i].lo, b->r[j].lo) > 0)
 			return false;
 	}
 	return true;

@@ -61,5 +61,7 @@ bool num_set_meets(const struct num_set *a, const struct num_set *b);
 bool num_set_meets_range(const struct num_set *a, const struct num_range *r);
 bool num_set_covers(struct num_ctx *c, const struct num_set *a, const struct num_set *b);
 bool num_set_eq(const struct num_set *a, const struct num_set *b);
+/** num_set_alike() - the same as far as a look at some ranges of large sets tells: for guesses. */
+bool num_set_alike(const struct num_set *a, const struct num_set *b);
 
 #endif

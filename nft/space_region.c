@@ -39,6 +39,8 @@ static bool bits_cover(const struct bits *a, const struct bits *b)
 }
 
 /* Whether @b adds nothing to @a. */
+#define CHEAP 8 /* ranges of a set */
+
 static bool covers(struct space *s, const struct box *a, const struct box *b)
 {
 	if (a->family != b->family || !bits_cover(&a->mark, &b->mark) ||
@@ -48,8 +50,12 @@ static bool covers(struct space *s, const struct box *a, const struct box *b)
 	    (!a->certain || (a->fuzzy & ~b->fuzzy) || (a->mark.fuzzy & ~b->mark.fuzzy) ||
 	     (a->status.fuzzy & ~b->status.fuzzy)))
 		return false;
+	/* what costs little comes first: it is mostly enough */
 	for (unsigned d = 0; d < DIM_COUNT; d++)
-		if (!num_set_covers(&s->ctx, a->dim[d], b->dim[d]))
+		if (b->dim[d]->n <= CHEAP && !num_set_covers(&s->ctx, a->dim[d], b->dim[d]))
+			return false;
+	for (unsigned d = 0; d < DIM_COUNT; d++)
+		if (b->dim[d]->n > CHEAP && !num_set_covers(&s->ctx, a->dim[d], b->dim[d]))
 			return false;
 	return true;
 }
@@ -63,13 +69,14 @@ static unsigned only_difference(const struct box *a, const struct box *b)
 	    a->named != b->named || a->naming != b->naming || !bits_eq(&a->mark, &b->mark) ||
 	    !bits_eq(&a->status, &b->status))
 		return DIM_COUNT;
-	for (unsigned d = 0; d < DIM_COUNT; d++) {
-		if (num_set_eq(a->dim[d], b->dim[d]))
-			continue;
-		if (found != DIM_COUNT)
-			return DIM_COUNT;
-		found = d;
-	}
+	for (int large = 0; large < 2; large++)
+		for (unsigned d = 0; d < DIM_COUNT; d++) {
+			if ((b->dim[d]->n > CHEAP) != large || num_set_eq(a->dim[d], b->dim[d]))
+				continue;
+			if (found != DIM_COUNT)
+				return DIM_COUNT;
+			found = d;
+		}
 	return found;
 }
 
@@ -104,7 +111,7 @@ static unsigned distance(const struct box *a, const struct box *b)
 	if (a->family != b->family)
 		return ~0u;
 	for (unsigned d = 0; d < DIM_COUNT; d++)
-		if (a->dim[d] != b->dim[d] && !num_set_eq(a->dim[d], b->dim[d]))
+		if (!num_set_alike(a->dim[d], b->dim[d]))
 			n += a->dim[d]->n > LARGE_DIM / 8 ? 20 : 4;
 	return n + 2 * !bits_eq(&a->mark, &b->mark);
 }
