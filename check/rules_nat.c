@@ -253,10 +253,38 @@ static void describe_slice(struct fwx *fw, struct region *r)
 	fw_region_slice(fw, r);
 }
 
+/* Following all packets through all rules is work: is there a rule that could put them there? */
+static bool rest_matters(const struct fwx *fw)
+{
+	const struct fw_snapshot *s = fw->x->fw;
+
+	if (fw->x->conf->rest == REST_NONE)
+		return true;
+	for (size_t i = 0; i < s->n_chains; i++) {
+		const struct fw_chain *c = s->chains[i];
+
+		if (fw_is_own(c->table))
+			continue;
+		if (c->nat && c->hook == FW_POSTROUTING && c->priority < PRI_CLAIM)
+			return true;
+		for (size_t j = 0; j < c->n_rules; j++)
+			for (size_t k = 0; k < c->rules[j].n_ops; k++)
+				if ((c->rules[j].ops[k].kind == FW_SNAT ||
+				     c->rules[j].ops[k].kind == FW_NETMAP) &&
+				    names_slice_port(fw, &c->rules[j].ops[k], PROTO_ALL))
+					return true;
+	}
+	return false;
+}
+
 static int check_rest(struct fwx *fw)
 {
 	struct finding *f;
-	int ret = ask(fw, WALK_OUTWARDS, fw_region_outwards, rest_code);
+	int ret;
+
+	if (!rest_matters(fw))
+		return 0;
+	ret = ask(fw, WALK_OUTWARDS, fw_region_outwards, rest_code);
 
 	for (size_t i = 0; i < fw->n_hit && !ret; i++)
 		tell_rest(fw, &fw->hit[i]);
