@@ -124,6 +124,12 @@ static inline int setup(void **state)
 	l->ns[LAN] = new_ns();
 	l->ns[REMOTE_NS] = new_ns();
 	l->ns[ROUTER] = new_ns();
+	/* neighbour discovery does not wait until link-local addresses are known to be unique */
+	for (int p = 0; p < PLACES; p++) {
+		go(l, (enum place)p);
+		do_run("sysctl -qw net.ipv6.conf.default.accept_dad=0");
+	}
+	go(l, ROUTER);
 	do_run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0");
 	do_run("ip link add lan type veth peer name lan0 netns /proc/%d/fd/%d", getpid(),
 	       l->ns[LAN]);
