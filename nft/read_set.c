@@ -118,6 +118,12 @@ static bool has_condition(const struct nlattr *expr, const struct nlattr *list)
 	return false;
 }
 
+/* Ends of intervals are elements of their own; concatenations have both keys in one. */
+static bool has_ends(const struct fw_set *set)
+{
+	return (set->flags & NFT_SET_INTERVAL) && !(set->flags & NFT_SET_CONCAT);
+}
+
 /* An interval's end is kept as an element without @hi until fw_set_finish(). */
 static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nlattr *attr)
 {
@@ -145,8 +151,12 @@ static int elem_parse(struct fw_snapshot *s, struct fw_set *set, const struct nl
 	}
 	if (!key_bytes(tb.tb[NFTA_SET_ELEM_KEY_END], e->hi, set->key_len))
 		memcpy(e->hi, e->lo, set->key_len);
-	if (flags & NFT_SET_ELEM_INTERVAL_END)
-		e->hi = NULL;
+	if (flags & NFT_SET_ELEM_INTERVAL_END) {
+		if (has_ends(set))
+			e->hi = NULL;
+		else /* no kernel has such an end: a damaged capture */
+			e->catchall = e->maybe = true;
+	}
 	attrs_parse(tb.tb[NFTA_SET_ELEM_DATA], &data);
 	e->verdict.code = FW_QUEUE;
 	if (data.tb[NFTA_DATA_VERDICT])
@@ -198,7 +208,7 @@ int fw_set_finish(struct fw_set *set)
 {
 	size_t n = 0;
 
-	if (!(set->flags & NFT_SET_INTERVAL) || (set->flags & NFT_SET_CONCAT))
+	if (!has_ends(set))
 		return 0;
 	if (set->n_elems)
 		qsort_r(set->elems, set->n_elems, sizeof(*set->elems), elem_order, &set->key_len);
