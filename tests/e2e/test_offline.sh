@@ -88,6 +88,9 @@ check_eq "wan made again, einat asleep: by masquerade" \
 check_eq "wan made again, einat asleep: a flow claimed before does not leave un-NATed" "$(leaks)" 0
 kill -CONT "$EINAT_PID"
 check "einat awake: the slice is back" wait_for 5 fresh_translated
+then=$(stat_of in translated)
+grown() { [ "$(stat_of in translated)" -gt $((then + 100 / SLOW)) ]; }
+wait_for 5 grown
 result=$(stream_end streamed "$streamed")
 check_num "einat awake: the old flow goes on" "$(json "d['sent'] - d['lost']" <<<"$result")" -gt $((100 / SLOW))
 check_eq "no packet left with a private source" "$(leaks)" 0
