@@ -32,22 +32,15 @@ static int slice_ports(struct check *x)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < x->conf->n_slices && !ret; i++) {
-		const struct conf_slice *s = &x->conf->slices[i];
-
+	for (size_t i = 0; i < x->conf->n_slices && !ret; i++)
 		for (unsigned proto = 0; proto < PROTO_COUNT && !ret; proto++) {
 			struct port_set one = { 0 };
 
-			if (!(s->protos & 1u << proto))
-				continue;
-			ret = port_set_copy(&one, &s->ports);
-			if (!ret)
-				ret = port_set_subtract(&one, &s->exclude_ports[proto]);
+			ret = conf_slice_ports(&x->conf->slices[i], proto, &one);
 			if (!ret)
 				ret = port_set_union(&x->slice[proto], &one);
 			port_set_free(&one);
 		}
-	}
 	return ret;
 }
 

@@ -208,7 +208,6 @@ static void tell(struct fwx *fw, const struct hit *h)
 
 	if (told_as_shared(fw, h))
 		return;
-
 	if (!strcmp(h->code, "drop-inbound") || !strcmp(h->code, "drop-replies")) {
 		tell_drop(fw, h, !strcmp(h->code, "drop-replies"));
 		return;

@@ -6,11 +6,12 @@
 
 #include "check/owner.h"
 #include "check/rules_fw.h"
+#include "nft/table.h"
 #include "nft/text.h"
 
 bool fw_is_own(const struct fw_table *t)
 {
-	return !t->legacy && !strncmp(t->name, "einat_", 6);
+	return !t->legacy && nft_table_is_own(t->name);
 }
 
 static bool skip_own(const struct walk *w, const struct fw_chain *base)

@@ -75,8 +75,7 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 	}
 }
 
-/* ---- outwards: where others can put the rest --------------------------------------------------
- */
+/* ---- outwards: where others can put the rest --------------------------------------- */
 
 static bool names_slice_port(const struct fwx *fw, const struct fw_op *op, unsigned protos)
 {
@@ -142,8 +141,7 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 		finding_set(fw->x->fs, &f->mend, "--rest auto");
 }
 
-/* ---- inbound: whose port is it? ----------------------------------------------------------------
- */
+/* ---- inbound: whose port is it? ---------------------------------------------------- */
 
 static const char *inbound_code(struct fwx *fw, const struct walk_meeting *m)
 {
@@ -229,8 +227,7 @@ static void tell_inbound(struct fwx *fw, const struct hit *h)
 		    fw->x->conf->name);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------ */
+/* ---- all of it --------------------------------------------------------------------- */
 
 static int ask(struct fwx *fw, enum walk_path path, void (*describe)(struct fwx *, struct region *),
 	       const char *(*code_of)(struct fwx *, const struct walk_meeting *))
@@ -246,11 +243,6 @@ static int ask(struct fwx *fw, enum walk_path path, void (*describe)(struct fwx 
 	ret = fw_walk(fw, path, &r, true);
 	region_clear(&r);
 	return ret;
-}
-
-static void describe_slice(struct fwx *fw, struct region *r)
-{
-	fw_region_slice(fw, r);
 }
 
 /* Following all packets through all rules is work: is there a rule that could put them there? */
@@ -285,7 +277,6 @@ static int check_rest(struct fwx *fw)
 	if (!rest_matters(fw))
 		return 0;
 	ret = ask(fw, WALK_OUTWARDS, fw_region_outwards, rest_code);
-
 	for (size_t i = 0; i < fw->n_hit && !ret; i++)
 		tell_rest(fw, &fw->hit[i]);
 	if (ret || fw->x->conf->rest != REST_NONE)
@@ -340,7 +331,7 @@ static void tell_left_out(struct fwx *fw)
 
 int fw_check_nat(struct fwx *fw)
 {
-	int ret = ask(fw, WALK_OUTWARDS, describe_slice, slice_code);
+	int ret = ask(fw, WALK_OUTWARDS, fw_region_slice, slice_code);
 
 	for (size_t i = 0; i < fw->n_hit && !ret; i++)
 		tell_outwards(fw, &fw->hit[i]);

@@ -10,6 +10,7 @@
 #include <linux/netfilter.h>
 
 #include "foreign_report.h"
+#include "table.h"
 
 #define MAX_MS 10000 /* without an answer einat does not start */
 
@@ -26,7 +27,7 @@ struct query {
 static bool ours(const struct walk *w, const struct fw_chain *c)
 {
 	(void)w;
-	return !c->table->legacy && !strncmp(c->table->name, "einat_", 6);
+	return !c->table->legacy && nft_table_is_own(c->table->name);
 }
 
 static int limit_error(const struct walk *w)

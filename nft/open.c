@@ -108,8 +108,7 @@ static void put_place(struct nftnl_rule *r, uint32_t family, const char *table, 
 	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, chain);
 }
 
-/* ---- what is there ----------------------------------------------------------------------------
- */
+/* ---- what is there ----------------------------------------------------------------- */
 
 struct found {
 	char comment[COMMENT_SIZE];
@@ -304,8 +303,7 @@ int nft_open_remove(const char *ifname, uint32_t but_mark, uint32_t but_mask, st
 	return ret;
 }
 
-/* ---- a rule more ------------------------------------------------------------------------------
- */
+/* ---- a rule more ------------------------------------------------------------------- */
 
 static int on_generation(const struct nlmsghdr *nlh, void *data)
 {

@@ -23,6 +23,11 @@ static bool plain(char c)
 	       c == '_';
 }
 
+bool nft_table_is_own(const char *name)
+{
+	return !strncmp(name, NAME_TABLE_PREFIX, strlen(NAME_TABLE_PREFIX));
+}
+
 char *table_name(const char *ifname, char *buf)
 {
 	size_t n = (size_t)sprintf(buf, NAME_TABLE_PREFIX);

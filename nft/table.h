@@ -71,6 +71,8 @@ int nft_table_apply(const struct nft_spec *spec, struct err *err);
 int nft_table_update(const struct nft_spec *from, const struct nft_spec *to, struct err *err);
 /** nft_table_remove() - 0 also if there was none. */
 int nft_table_remove(const char *ifname, struct err *err);
+/** nft_table_is_own() - whether a table of that name is an einat's, of whichever interface. */
+bool nft_table_is_own(const char *name);
 /** nft_table_exists() - 1, 0 or -errno. */
 int nft_table_exists(const char *ifname, struct err *err);
 /** nft_table_print() - what apply() writes, for `nft -f`; -EINVAL also if nft cannot spell ifname.

@@ -253,8 +253,7 @@ void dep_hide(struct tx *t, enum dep_slot slot);
 void mask_text(struct tbuf *b, const struct tx *t, enum dtype type, const uint8_t *mask,
 	       const uint8_t * xor, size_t len, bool host);
 
-/* ---- text_match.c, text_set.c ------------------------------------------------------------------
- */
+/* ---- text_match.c, text_set.c ------------------------------------------------------ */
 
 tx_fn text_cmp, text_range, text_lookup, text_dynset;
 /** set_text() - "{ ... }" of an anonymous set, or "@name". */
@@ -267,8 +266,7 @@ const char *keys_text(struct tx *t, struct treg **key, size_t n);
 void data_text(struct tbuf *b, const struct tx *t, const struct fw_set *set, const uint8_t *data);
 void verdict_text(struct tbuf *b, const struct fw_verdict *v);
 
-/* ---- text_stmt.c, text_stmt_nat.c
- * ----------------------------------------------------------------- */
+/* ---- text_stmt.c, text_stmt_nat.c -------------------------------------------------- */
 
 tx_fn text_immediate, text_counter, text_limit, text_quota, text_connlimit, text_log, text_reject,
 	text_queue, text_notrack, text_objref, text_dup, text_fwd, text_flow, text_synproxy,
@@ -277,8 +275,7 @@ tx_fn text_nat, text_masq, text_redir, text_tproxy;
 /** text_expr() - one NFTA_LIST_ELEM, by its name. */
 void text_expr(struct tx *t, const struct nlattr *expr);
 
-/* ---- text_nft.c, text_ipt.c: a whole rule
- * ------------------------------------------------------------ */
+/* ---- text_nft.c, text_ipt.c: a whole rule ------------------------------------------ */
 
 /** rule_exprs() - NFTA_RULE_EXPRESSIONS of an nf_tables rule, NULL if there are none. */
 const struct nlattr *rule_exprs(const struct fw_rule *r);
@@ -293,8 +290,7 @@ bool ipt_nft_text(struct tbuf *b, const struct fw_snapshot *s, const struct fw_r
 /** ipt_entry_text() - an ipt_entry or ip6t_entry in iptables-save syntax. */
 void ipt_entry_text(struct tbuf *b, const struct fw_rule *r);
 
-/* ---- text_xt_*.c: x_tables extensions, from their raw kernel structures
- * ---------------------------------- */
+/* ---- text_xt_*.c: x_tables extensions, from their raw kernel structures ------------ */
 
 struct xt_view {
 	const char *name;

@@ -68,19 +68,24 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
+int conf_slice_ports(const struct conf_slice *s, unsigned proto, struct port_set *ret_ports)
+{
+	int ret;
+
+	if (!(s->protos & 1u << proto))
+		return 0;
+	ret = port_set_copy(ret_ports, &s->ports);
+	return ret ? ret : port_set_subtract(ret_ports, &s->exclude_ports[proto]);
+}
+
 int conf_check_slice(const struct conf_slice *s, struct err *err)
 {
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < PROTO_COUNT; i++) {
 		struct port_set p = { 0 };
-		int ret;
+		int ret = conf_slice_ports(s, i, &p);
 
-		if (!(s->protos & 1u << i))
-			continue;
-		ret = port_set_copy(&p, &s->ports);
-		if (!ret)
-			ret = port_set_subtract(&p, &s->exclude_ports[i]);
 		left += port_set_count(&p);
 		port_set_free(&p);
 		if (ret)

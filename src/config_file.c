@@ -199,17 +199,6 @@ static int check_list(struct reader *r, const config_setting_t *list)
 	return 0;
 }
 
-/* The external ports of @s for protocol number @i. */
-static int slice_ports(const struct conf_slice *s, unsigned i, struct port_set *ret_ports)
-{
-	int ret;
-
-	if (!(s->protos & 1u << i))
-		return 0;
-	ret = port_set_copy(ret_ports, &s->ports);
-	return ret ? ret : port_set_subtract(ret_ports, &s->exclude_ports[i]);
-}
-
 /* 1 with the first port range that both have, in @ret_both; 0 if there is none. */
 static int slices_overlap(const struct conf_slice *a, const struct conf_slice *b,
 			  struct port_range *ret_both, unsigned *ret_proto)
@@ -219,9 +208,9 @@ static int slices_overlap(const struct conf_slice *a, const struct conf_slice *b
 	for (unsigned i = 0; i < PROTO_COUNT && !ret; i++) {
 		struct port_set pa = { 0 }, pb = { 0 };
 
-		ret = slice_ports(a, i, &pa);
+		ret = conf_slice_ports(a, i, &pa);
 		if (!ret)
-			ret = slice_ports(b, i, &pb);
+			ret = conf_slice_ports(b, i, &pb);
 		for (size_t j = 0; j < pa.n && !ret; j++) {
 			for (size_t k = 0; k < pb.n && !ret; k++) {
 				const struct port_range *x = &pa.r[j], *y = &pb.r[k];

@@ -207,8 +207,7 @@ static void open_drops(struct instance *inst)
 	}
 }
 
-/* ---- what was found ---------------------------------------------------------------------------
- */
+/* ---- what was found ---------------------------------------------------------------- */
 
 /* A thousand conflicts are told by `einat check`, not by the log. */
 #define LOG_MAX 16

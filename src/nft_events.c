@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "nft/table.h"
 #include "src/nft_events.h"
 
 struct nft_events {
@@ -45,7 +46,6 @@ int nft_events_fd(const struct nft_events *ev)
 
 /* The name of the table is the first attribute of every kind of message that has one. */
 #define TABLE_ATTR 1
-#define OUR_PREFIX "einat_"
 
 static const char *string_attr(const struct nlmsghdr *nlh, unsigned type)
 {
@@ -105,7 +105,7 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	}
 	table = string_attr(nlh, TABLE_ATTR);
-	if (!table || strncmp(table, OUR_PREFIX, strlen(OUR_PREFIX)))
+	if (!table || !nft_table_is_own(table))
 		ev->mask |= NFT_EV_FOREIGN;
 	else
 		ev->open |= ours(type);

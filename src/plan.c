@@ -150,9 +150,7 @@ static int plan_avail(struct plan *p, unsigned i, const struct conf_if *c, struc
 
 		if (!(s->protos & 1u << proto))
 			continue;
-		ret = port_set_copy(avail, &s->ports);
-		if (!ret)
-			ret = port_set_subtract(avail, &s->exclude_ports[proto]);
+		ret = conf_slice_ports(s, proto, avail);
 		if (!ret)
 			ret = port_set_union(&p->nft.kept[proto], avail);
 		if (!ret)
