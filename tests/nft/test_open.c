@@ -121,9 +121,14 @@ static void test_generation(void **state)
 /* nft keeps the table for itself as long as it runs. */
 static void test_owned(void **state)
 {
-	FILE *nft = popen("nft -i >/dev/null", "w");
+	FILE *nft;
 
 	(void)state;
+	if (sh_try("nft 'add table inet mine { flags owner; }' 2>/dev/null")) {
+		print_message("# this kernel knows no owners of tables: before 5.12\n");
+		skip();
+	}
+	nft = popen("nft -i >/dev/null", "w");
 	fputs("add table inet mine { flags owner; }\nadd chain inet mine c { type filter hook "
 	      "forward priority 0; policy drop; }\n",
 	      nft);
