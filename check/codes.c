@@ -242,11 +242,12 @@ const struct code codes[] = {
 	  "before einat.\n\n"
 	  "    sysctl -w net.netfilter.nf_conntrack_max=262144" },
 	{ "conntrack-slice-flow", SEV_NOTE, "masqueraded flows use ports of the slice now",
-	  "Their ports are left alone, or the flows become bindings, when einat starts.",
-	  "At start einat adopts flows of the slice that were masqueraded onto a port of the "
-	  "slice: the "
-	  "connection goes on, as a binding. Flows of other hosts keep their port, and it is not "
-	  "given out, until they end." },
+	  "Such a port is given to no binding until the flow has ended.",
+	  "A NAT is chosen once, by a flow's first packet: masqueraded flows stay with masquerade "
+	  "when einat starts, and keep their ports. What their host begins anew is a binding. A "
+	  "flow "
+	  "that was there before einat began to look may have ended up to a minute before its port "
+	  "is given out (at once with net.netfilter.nf_conntrack_events=1)." },
 	{ "tc-program", SEV_WARNING, "another program works on the packets of the interface at TC",
 	  "What it changes, redirects or drops is not known, and its order with einat's matters.",
 	  "TC programs and filters run one after another on the same packets. einat's return "
@@ -278,10 +279,12 @@ const struct code codes[] = {
 	  "Leave the hosts of the slice out of the flow add rule, or turn hardware offload off "
 	  "(OpenWrt: option flow_offloading_hw 0)." },
 	{ "interface-missing", SEV_WARNING, "the external interface does not exist",
-	  "einat waits for it; until then nothing of it can be checked.",
-	  "einat run waits for an interface that is not there yet (PPPoE, a USB modem), and "
-	  "attaches "
-	  "when it comes. Check its name with ip link." },
+	  "Nothing is translated, and nothing of the interface can be checked, until it is there.",
+	  "einat run does not start for an interface alone that is not there, and systemd tries "
+	  "again every 2 seconds. One of several in a file, and one that goes away while einat "
+	  "runs "
+	  "(PPPoE, a USB modem), is waited for: einat attaches when it comes. Check its name with "
+	  "ip link." },
 	{ "interface-down", SEV_WARNING, "the external interface is down",
 	  "No packet leaves or enters, with or without einat.",
 	  "einat attaches to an interface that is down, and hairpin waits until it is up.\n\n"

@@ -59,6 +59,9 @@ static int ask_running(const char *ifname, json_t **ret_json, struct err *err)
 	free(answer);
 	if (json_is_array(json_object_get(json, "findings"))) {
 		json_object_del(json, "generation"); /* for itself */
+		if (!if_nametoindex(ifname))
+			log_info("einat runs for %s and waits: there is no such interface now",
+				 ifname);
 		*ret_json = json;
 		return 0;
 	}
@@ -71,13 +74,15 @@ static int ask_running(const char *ifname, json_t **ret_json, struct err *err)
 
 static int all_running(json_t *list)
 {
-	struct if_nameindex *ifs = if_nameindex();
+	struct control_names names = { 0 };
 	struct err err;
-	int ret = 0;
+	int ret = control_names(&names, &err);
 
-	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
+	if (ret)
+		log_error("%s", err.text);
+	for (size_t i = 0; i < names.n; i++) {
 		json_t *one;
-		int step = ask_running(i->if_name, &one, &err);
+		int step = ask_running(names.name[i], &one, &err);
 
 		if (!step) {
 			json_array_append_new(list, one);
@@ -86,7 +91,7 @@ static int all_running(json_t *list)
 			ret = step;
 		}
 	}
-	if_freenameindex(ifs);
+	control_names_clear(&names);
 	if (ret)
 		return ret;
 	if (json_array_size(list))

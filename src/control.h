@@ -12,6 +12,9 @@
 #ifndef EINAT_CONTROL_H
 #define EINAT_CONTROL_H
 
+#include <net/if.h>
+#include <stddef.h>
+
 #include "lib/err.h"
 
 struct control;
@@ -33,5 +36,18 @@ int control_accept(struct control *c, char *request, int size);
 void control_reply(int client_fd, const char *json); /* closes @client_fd */
 /** control_ask() - malloc'd answer of the einat that runs on @ifname; -ENOENT: none runs. */
 int control_ask(const char *ifname, const char *request, char **ret_answer, struct err *err);
+
+struct control_names {
+	char (*name)[IF_NAMESIZE];
+	size_t n;
+};
+
+/**
+ * control_names() - each interface on which an einat may run in this network namespace: those that
+ * exist, and those of a control socket, whoever has it, since an einat may wait for its interface.
+ * control_ask() tells. Returns 0 or -ENOMEM; to be released by control_names_clear().
+ */
+int control_names(struct control_names *ret_names, struct err *err);
+void control_names_clear(struct control_names *names);
 
 #endif

@@ -186,7 +186,8 @@ void report_print_status(const json_t *st, FILE *out)
 
 	fprintf(out, "%s: ", text(st, "interface"));
 	if (running)
-		fprintf(out, "einat runs, process %" JSON_INTEGER_FORMAT "\n", number(st, "pid"));
+		fprintf(out, "einat runs, process %" JSON_INTEGER_FORMAT "%s\n", number(st, "pid"),
+			number(st, "ifindex") ? "" : ", and waits: there is no such interface now");
 	else
 		fputs("no einat process, but its data plane goes on translating\n", out);
 	fprintf(out, "  attached by       %s\n  external address ", text(st, "attach"));

@@ -100,20 +100,25 @@ static void print_one(const json_t *json, enum conf_command c)
 		report_print_stats(json, stdout);
 }
 
-/* Every interface that has a running einat or its data plane; one without either is no error. */
+/*
+ * Every interface that has a running einat, which may wait for it, or its data plane; one without
+ * either is no error.
+ */
 static json_t *ask_all(enum conf_command c)
 {
-	struct if_nameindex *ifs = if_nameindex();
+	struct control_names names = { 0 };
 	json_t *list = json_array();
 	struct err err;
 
-	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
-		json_t *one = ask(i->if_name, c, &err);
+	if (control_names(&names, &err))
+		log_error("%s", err.text);
+	for (size_t i = 0; i < names.n; i++) {
+		json_t *one = ask(names.name[i], c, &err);
 
 		if (one)
 			json_array_append_new(list, one);
 	}
-	if_freenameindex(ifs);
+	control_names_clear(&names);
 	return list;
 }
 

@@ -6,12 +6,13 @@ set -u
 lab_up
 snapshot before
 
-# squat HOW: a process of another user takes the abstract name of wan: it does not listen, has a
-# full queue, or answers that all is well
+# squat HOW [INTERFACE]: a process of another user takes the abstract name of wan: it does not listen,
+# has a full queue, or answers that all is well
 cat >"$T/squat.py" <<'END'
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX)
-s.bind("\0einat:wan")
+name = "\0einat:" + sys.argv[2]
+s.bind(name)
 keep = []
 if sys.argv[1] != "bound":
     s.listen(0)
@@ -21,7 +22,7 @@ if sys.argv[1] == "full":
         c.setblocking(False)
         keep.append(c)
         try:
-            c.connect("\0einat:wan")
+            c.connect(name)
         except BlockingIOError:
             pass
 print("there", flush=True)
@@ -34,7 +35,7 @@ END
 squat()
 {
 	chmod 755 "$T"
-	start squat router setpriv --reuid=65534 --regid=65534 --clear-groups "$PY" "$T/squat.py" "$1"
+	start squat router setpriv --reuid=65534 --regid=65534 --clear-groups "$PY" "$T/squat.py" "$1" "${2-wan}"
 	SQUATTER=$PID
 	wait_for 5 logged squat there || die "squat $1: $(cat "$T/squat")"
 }
@@ -98,6 +99,47 @@ must_start --proto udp
 check_eq "started again: it is asked" "$(running)" True
 check "stop" stop_einat
 check_not "no folder is left" test -e /run/einat
+
+# ---- an interface that is not there now: who names none is told of its einat as well
+asked() { einat "$1" --json 2>"$T/said" | json "' '.join(sorted(i['interface'] for i in d['interfaces']))"; }
+status_said() { einat "$@" >"$T/said" 2>&1; echo $?; }
+check_eq "no einat: status names none" "$(asked status)" ""
+check_eq "no einat: check cannot be made" "$(status_said check)" 3
+cat >"$T/two.conf" <<'END'
+interfaces = (
+	{ interface = "later"; slices = ({ proto = "udp"; ports = "30000-30999"; }); },
+	{ interface = "wan"; slices = ({ proto = "udp"; ports = "20000-29999"; }); }
+);
+END
+start einat router "$EINAT" run --config "$T/two.conf"
+EINAT_PID=$PID
+check "one of two is not there: einat starts" wait_for 10 logged einat "wan: ready"
+check_eq "status names both" "$(asked status)" "later wan"
+check_match "and says which it waits for" "$(einat status)" \
+	"later: einat runs, process $EINAT_PID, and waits: there is no such interface"
+check_match "and which not" "$(einat status)" "wan: einat runs, process $EINAT_PID"$'\n'
+check_eq "check asks for both" "$(asked check)" "later wan"
+check_match "and says it, too" "$(cat "$T/said")" "einat runs for later and waits"
+check_eq "a warning" "$(status_said check)" 1
+squat bound other # a name alone is no einat
+check_eq "a stranger's name is not believed" "$(asked check)" "later wan"
+kill "$SQUATTER"
+wait "$SQUATTER" 2>/dev/null
+at router ip link add later type veth peer name later-x
+at router ip link set later-x up
+at router ip addr add 192.0.2.2/24 dev later
+at router ip link set later up
+attached() { einat status -i later --json | json "d['interfaces'][0]['external']" | grep 192.0.2.2; }
+check "the interface comes: attached" wait_for 10 attached
+check_eq "status names it once" "$(asked status)" "later wan"
+check_not "and says no more that it waits" grep -q waits <(einat status)
+einat check >"$T/said" 2>&1
+check_not "nor does check" grep -q waits "$T/said"
+at router ip link del later
+check "it goes: status names it still" wait_for 5 eval 'einat status | grep "^later: .* waits"'
+check_eq "and check asks for it" "$(asked check)" "later wan"
+check "stop" stop_einat
+check_eq "none is named" "$(asked status)" ""
 
 # ---- no folder can be made
 start einat router unshare --mount sh -c \
