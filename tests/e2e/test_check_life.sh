@@ -28,19 +28,19 @@ idle()
 # begin_check: a check runs and is held; its process in $CHECK
 begin_check()
 {
-	wait_for 20 idle
+	wait_for 60 idle
 	nft 'add table ip busy; delete table ip busy'
-	wait_for 20 held_check || die "no check began"
+	wait_for 60 held_check || die "no check began"
 }
 held_check()
 {
 	CHECK=$(checks | head -n 1)
 	[ -n "$CHECK" ] && kill -STOP "$CHECK"
 }
-held_ends() { kill -CONT "$CHECK"; wait_for 20 gone "$CHECK"; }
+held_ends() { kill -CONT "$CHECK"; wait_for 60 gone "$CHECK"; }
 
 # Rules by the thousand that lead to no finding; a masquerade before the claim, for h2 alone, that does.
-"$PY" - $((6000 / SLOW)) $((60000 / SLOW)) >"$T/big" <<'END'
+"$PY" - $((2000 / SLOW)) $((20000 / SLOW)) >"$T/big" <<'END'
 import sys
 rules, elements = map(int, sys.argv[1:])
 print("table inet big {\nset block { type ipv4_addr; flags interval; elements = {")
@@ -85,7 +85,7 @@ reload()
 
 write_conf 192.168.1.2/32
 start_conf
-wait_for 20 idle
+wait_for 60 idle
 fds=$(descriptors)
 stream steady h1 25100 $A1:7000
 steady=$PID
@@ -94,28 +94,28 @@ held=$PID to=$ENDPOINT
 
 # ---- SIGHUP: what a check says of the configuration before counts for nothing
 nft "$early"
-wait_for 20 idle
+wait_for 60 idle
 check "h1 alone: no conflict" finds_nothing
 begin_check
 check "SIGHUP while a check is held: h2 too" reload 192.168.1.2/31
-check "its conflict is found, by another process" wait_for 20 finds snat-before-claim
+check "its conflict is found, by another process" wait_for 60 finds snat-before-claim
 check "the held one is still there" kill -0 "$CHECK"
 check "and ends when it goes on" held_ends
-wait_for 20 idle
+wait_for 60 idle
 check "what it would have said does not count" finds snat-before-claim
 begin_check
 check "SIGHUP while a check is held: h1 alone" reload 192.168.1.2/32
-check "the conflict is gone" wait_for 20 finds_nothing
+check "the conflict is gone" wait_for 60 finds_nothing
 check "the held one ends" held_ends
-wait_for 20 idle
+wait_for 60 idle
 check "no stale conflict" finds_nothing
 for i in 1 2 3 4 5 6; do
 	nft 'add table ip busy; delete table ip busy'
 	wait_for 2 checks
 	reload 192.168.1.$((2 + i % 2))/32
 done
-check "six in a row, each while one runs: the last counts" wait_for 20 finds_nothing
-wait_for 20 idle
+check "six in a row, each while one runs: the last counts" wait_for 60 finds_nothing
+wait_for 60 idle
 check "and goes on to count" finds_nothing
 check "no process is left" no_checks
 check "no descriptor is left" wait_for 5 as_many "$fds"
@@ -133,7 +133,7 @@ two_checks() { [ "$(checks | wc -l)" -ge 2 ]; }
 check "its own process answers" wait_for 5 two_checks
 finish "$client" KILL
 check "the held one ends" held_ends
-wait_for 20 idle
+wait_for 60 idle
 check "no process is left of either" no_checks
 check "no descriptor" wait_for 5 as_many "$fds"
 
@@ -146,15 +146,15 @@ check "the held check ends" held_ends
 online() { port=$((${port:-25200} + 1)); [ "$(seen h1 $port $A1:7000 $A2:7000)" = "$EXT:$port $EXT:$port" ]; }
 check "down and up during a check: h1 is online" wait_for 10 online
 check_eq "down and up during a check: a binding serves" "$(send far 7777 "$to")" "$FAR 7777"
-check "down and up during a check: no finding" wait_for 20 finds_nothing
-wait_for 20 idle
+check "down and up during a check: no finding" wait_for 60 finds_nothing
+wait_for 60 idle
 
 found_missing() { einat check --json | json "[f['code'] for f in d['interfaces'][0]['findings']]" | grep -q interface-missing; }
 begin_check
 wan_down
 check "deleted during a check: it is noticed" wait_for 5 logged einat "the interface is gone"
 check "the held check ends" held_ends
-wait_for 20 idle
+wait_for 60 idle
 check "einat goes on" kill -0 "$EINAT_PID"
 begin_check
 nft delete table ip early
@@ -163,13 +163,13 @@ wan_up
 check "made again during a check: attached" wait_for 10 logged einat "attached to the new interface"
 check "the held check ends" held_ends
 check "made again during a check: h1 is online" wait_for 10 online
-wait_for 20 idle
-check "made again during a check: no finding" wait_for 20 finds_nothing
+wait_for 60 idle
+check "made again during a check: no finding" wait_for 60 finds_nothing
 check_not "nor in einat check" found_missing
 nft "$early"
-check "a conflict is found there" wait_for 20 finds snat-before-claim
+check "a conflict is found there" wait_for 60 finds snat-before-claim
 nft delete table ip early
-check "and its end" wait_for 20 finds_nothing
+check "and its end" wait_for 60 finds_nothing
 
 # the same without a hold, while checks come and go
 for i in 1 2 3; do
@@ -181,8 +181,8 @@ for i in 1 2 3; do
 	wait_for 10 online || break
 done
 check "three times more, while checks run: h1 is online" wait_for 10 online
-check "no finding" wait_for 20 finds_nothing
-wait_for 20 idle
+check "no finding" wait_for 60 finds_nothing
+wait_for 60 idle
 check "no process is left" no_checks
 check "no descriptor is left" wait_for 5 as_many "$fds"
 finish "$held"
