@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 7
+#define EINAT_ABI 8
 /*
  * The oldest version whose bindings can be copied: ctl is laid out as now, slots as now since
  * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to max_per_host, which
@@ -210,6 +210,7 @@ struct einat_cfg {
 	struct einat_cfg_slice slices[EINAT_MAX_SLICES];
 	__u32 max_per_host[EINAT_PROTO_COUNT]; /* ports of one internal address; 0: any number */
 	__u32 t_tcp_syn; /* a session is opening, none is established */
+	__u32 t_rest; /* how long a port rests; at most EINAT_REST_MAX */
 };
 
 /* Map "ctl" (array of 1, mmap-able). */
@@ -229,10 +230,12 @@ struct einat_ctl {
 #define CTL_F_MADE_CLSACT (1u << 0) /* the clsact qdisc is einat's: to be removed with it */
 
 /*
- * An expired binding's port rests (RFC 6888 REQ-8): its slot stays LIVE, though absent, for so many
- * seconds. Its endpoint gets it back; another one only if the slice has no other port.
+ * An expired binding's port rests (RFC 6888 REQ-8): its slot stays LIVE, though absent, for
+ * einat_cfg.t_rest seconds. Its endpoint gets it back; another one only if the slice has no other
+ * port. The bounds of that time; einat_slot.closed, which has 16 bits, tells no longer ones.
  */
-#define EINAT_HOLD_DOWN 120
+#define EINAT_REST_MIN 120
+#define EINAT_REST_MAX 3600
 
 /*
  * Map "avail" (array of __u64, mmap-able, written by user space): bit set = the port may be
@@ -397,7 +400,7 @@ _Static_assert(sizeof(struct einat_lpm_key) == 20, "abi");
 _Static_assert(sizeof(struct einat_npt) == 24, "abi");
 _Static_assert(sizeof(struct einat_cfg_slice) == 12, "abi");
 _Static_assert(sizeof(struct einat_ext) == 24, "abi");
-_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 16, "abi");
+_Static_assert(sizeof(struct einat_cfg) == 40 + 24 * 8 + 12 * 16 + 20, "abi");
 _Static_assert(sizeof(struct einat_ctl) == 64, "abi");
 _Static_assert(sizeof(struct einat_sweep) == 56, "abi");
 _Static_assert(sizeof(struct einat_event) == 56, "abi");

@@ -83,14 +83,15 @@ static __always_inline enum icmp_class icmp6_classify(__u8 type)
 }
 
 /*
- * Queries as RFC 5508 section 3, errors as its section 4. A redirect (5) is not among them: it
- * speaks of a link that the receiver is not on.
+ * Queries as RFC 5508 section 3, errors as its section 4. Not among them: a redirect (5), which
+ * speaks of a link that the receiver is not on; source quench (4) and information queries (15, 16),
+ * which a NAT should not support (REQ-10 c; RFC 6633 and RFC 6918 have deprecated them since).
  */
 static __always_inline enum icmp_class icmp_classify(__u8 type)
 {
-	const __u32 requests = 1 << 8 | 1 << 13 | 1 << 15 | 1 << 17;
-	const __u32 replies = 1 << 0 | 1 << 14 | 1 << 16 | 1 << 18;
-	const __u32 errors = 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12;
+	const __u32 requests = 1 << 8 | 1 << 13 | 1 << 17;
+	const __u32 replies = 1 << 0 | 1 << 14 | 1 << 18;
+	const __u32 errors = 1 << 3 | 1 << 11 | 1 << 12;
 
 	if (type >= 32)
 		return ICMP_NONE;

@@ -258,9 +258,9 @@ enum slot_end {
 static __always_inline bool slot_rested(const struct einat_slot *s, const struct einat_cfg *c,
 					__u32 gen_proto, __u32 now)
 {
-	if (s->gen == gen_proto >> 8 && s->closed && (__u16)(now - s->closed) < EINAT_HOLD_DOWN)
+	if (s->gen == gen_proto >> 8 && s->closed && (__u16)(now - s->closed) < c->t_rest)
 		return false;
-	return slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now - EINAT_HOLD_DOWN);
+	return slot_absent(s, c, gen_proto >> 8, gen_proto & 0xff, now - c->t_rest);
 }
 
 /**

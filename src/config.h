@@ -67,6 +67,7 @@ struct conf_if {
 	bool open; /* insert the accept rule where others drop; an inbound mark is set then */
 	uint32_t t_udp, t_icmp, t_tcp_open, t_tcp_close; /* seconds */
 	uint32_t t_tcp_syn; /* 0: as t_tcp_close */
+	uint32_t t_rest; /* of a port after its binding, seconds */
 	uint32_t max_per_host[PROTO_COUNT]; /* ports of one internal host; 0: any number */
 };
 

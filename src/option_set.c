@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/abi.h"
 #include "src/option_set.h"
 
 int opt_nomem(struct err *err)
@@ -221,6 +222,20 @@ OPT_SETTER(set_tcp_close_timeout)
 {
 	(void)o;
 	return parse_time(arg, 240, "RFC 5382 REQ-5", &x->cif->t_tcp_close, err);
+}
+
+OPT_SETTER(set_reuse_after)
+{
+	uint32_t seconds;
+	int ret = parse_time(arg, EINAT_REST_MIN, "RFC 6888 REQ-8", &seconds, err);
+
+	(void)o;
+	if (ret)
+		return ret;
+	if (seconds > EINAT_REST_MAX)
+		return err_set(err, EINVAL, "%s is too long; at most 1h", arg);
+	x->cif->t_rest = seconds;
+	return 0;
 }
 
 /* ADDR6, or [ADDR6]:PORT: splits @text, and gives where the port begins (NULL: nowhere). */

@@ -37,6 +37,7 @@ OPT_SETTER(set_udp_timeout);
 OPT_SETTER(set_icmp_timeout);
 OPT_SETTER(set_tcp_open_timeout);
 OPT_SETTER(set_tcp_syn_timeout);
+OPT_SETTER(set_reuse_after);
 OPT_SETTER(set_max_ports_per_host);
 OPT_SETTER(set_tcp_close_timeout);
 OPT_SETTER(set_pin);

@@ -64,6 +64,8 @@ const struct opt options[] = {
 	  "that of --tcp-close-timeout", NULL, IF_R(0), set_tcp_syn_timeout },
 	{ "tcp-close-timeout", 0, "TIME", "TCP session that is closing or was reset; at least 240s",
 	  "240s", IF_R(0), set_tcp_close_timeout },
+	{ "reuse-after", 0, "TIME", "how long the port of an expired binding rests before another one "
+	  "gets it; 120s to 1h", "120s", IF_R(0), set_reuse_after },
 	{ "ipv6", 0, NULL, "translate IPv6 as well (NAT66); without --internal, of fc00::/7 alone",
 	  NULL, IF_R(0), set_ipv6 },
 	{ "nptv6", 0, "INTERNAL/LEN=EXTERNAL/LEN", "translate this IPv6 prefix without state (RFC "

@@ -309,6 +309,7 @@ static void plan_settings(struct plan *p, const struct conf_if *c)
 	p->cfg.t_tcp_syn = c->t_tcp_syn ? c->t_tcp_syn : c->t_tcp_close;
 	for (unsigned i = 0; i < PROTO_COUNT; i++)
 		p->cfg.max_per_host[i] = c->max_per_host[i];
+	p->cfg.t_rest = c->t_rest;
 	p->cfg.t_frag = 30; /* the kernel's own ipfrag_time */
 }
 int plan_build(const struct conf_if *conf, const struct observed *obs, struct plan **ret_plan,

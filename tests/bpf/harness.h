@@ -39,7 +39,8 @@ enum {
 	T_TCP_OPEN = 7440,
 	T_TCP_SYN = 270,
 	T_TCP_CLOSE = 240,
-	T_FRAG = 30
+	T_FRAG = 30,
+	T_REST = 120
 };
 struct lab {
 	struct einat_bpf *sk;
@@ -222,6 +223,7 @@ static inline void lab_reset(struct lab *lab)
 		.t_tcp_close = T_TCP_CLOSE,
 		.t_tcp_syn = T_TCP_SYN,
 		.t_frag = T_FRAG,
+		.t_rest = T_REST,
 		.ext = { { .addr = addr6(EXT), .gen = 1, .plane = { 0, 1, 2 } },
 			 { .addr = addr6(EXT2), .gen = 101, .plane = { 3, 4, 5 } } },
 		.slices = { { .protos = 7 }, { .protos = 7 }, { .protos = 7 } },

@@ -8,7 +8,7 @@
 /* An ICMP error about a packet of a binding's, live or not, in either direction. */
 static void step_error(struct play *p)
 {
-	static const uint8_t types[] = { 3, 11, 12, 4 }; /* ICMPv6 has no source quench */
+	static const uint8_t types[] = { 3, 11, 12 };
 	struct model *m = p->m;
 	struct m_binding *b = any_binding(p);
 	uint32_t ext, from = ROUTER;
@@ -34,8 +34,7 @@ static void step_error(struct play *p)
 		was.dport = b->eport;
 		from = rnd(p, 2) ? host[0] : b->iaddr;
 	}
-	err = (struct spec)ICMP_ERR(types[rnd(p, as_ip6 ? 3 : 4)], rnd(p, 5), from,
-				    in ? ext : REMOTE, &quote);
+	err = (struct spec)ICMP_ERR(types[rnd(p, 3)], rnd(p, 5), from, in ? ext : REMOTE, &quote);
 	err.quote_l4 = rnd(p, 2) ? 8 : 0;
 	got = err;
 	got.quote = &was;

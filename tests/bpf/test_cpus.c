@@ -256,7 +256,7 @@ static void two_cpus(void **state)
 		assert_int_equal(sh->shared_port, 0);
 		assert_int_equal(sh->moved, 0);
 		/* a little, or for long enough that all expires */
-		sh->lab.ctl->now_override += i % 3 ? 70 : T_TCP_OPEN + EINAT_HOLD_DOWN + 1;
+		sh->lab.ctl->now_override += i % 3 ? 70 : T_TCP_OPEN + T_REST + 1;
 	}
 	print_message("# %u translated, %u dropped, %u slots in use at the end\n", sh->translated,
 		      sh->full, n);

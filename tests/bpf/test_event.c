@@ -156,8 +156,11 @@ static void host_limit_tells(void **state)
 	}
 }
 
-static void translated_tells_nothing(void **state)
+/* What is translated, and an error that finds no binding: none is refused one. */
+static void what_tells_nothing(void **state)
 {
+	struct spec unknown = UDP(REMOTE, 53, LAN_B, 5),
+		    err = ICMP_ERR(3, 3, LAN_B, REMOTE, &unknown);
 	struct spec first = UDP(LAN_A, 5, REMOTE2, 53), out = UDP(EXT, 20000, REMOTE2, 53);
 	struct spec in = UDP(REMOTE, 1, EXT, 20000), in_x = UDP(REMOTE, 1, LAN_A, 5);
 	struct events ev;
@@ -167,6 +170,7 @@ static void translated_tells_nothing(void **state)
 	ev = events_open(&the_lab);
 	expect(&the_lab, EINAT_OUT, &first, R(TRANSLATED), &out, "out");
 	expect(&the_lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "in");
+	expect(&the_lab, EINAT_OUT, &err, R(GUARD), NULL, "error");
 	events_read(&the_lab, &ev);
 	assert_int_equal(ev.n, 0);
 }
@@ -355,7 +359,7 @@ int main(void)
 		cmocka_unit_test(full_slice_tells),
 		OVER_IP6(full_slice6_tells),
 		cmocka_unit_test(host_limit_tells),
-		cmocka_unit_test(translated_tells_nothing),
+		cmocka_unit_test(what_tells_nothing),
 		cmocka_unit_test(late_fragment),
 		cmocka_unit_test(foreign_fragments_stay),
 		OVER_IP6(late_fragment),

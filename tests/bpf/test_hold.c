@@ -3,7 +3,7 @@
 #include "tests/bpf/harness.h"
 
 #define R(x) REASON_##x
-#define HOLD EINAT_HOLD_DOWN
+#define HOLD T_REST
 #define OUT(a, b)                                                                                  \
 	{                                                                                          \
 		OUT_, a, R(TRANSLATED), b                                                          \
@@ -34,6 +34,13 @@ static void limit_two(struct lab *lab)
 	lab_apply(lab);
 }
 
+static void ten_minutes(struct lab *lab)
+{
+	two_ports(lab);
+	lab->cfg.t_rest = 600;
+	lab_apply(lab);
+}
+
 static const struct test_case cases[] = {
 	{ "the port of an expired binding rests: another host gets another port",
 	  two_ports,
@@ -61,6 +68,15 @@ static const struct test_case cases[] = {
 	    AT(T_UDP + HOLD + 1),
 	    OUT(UDP(LAN_B, 20000, REMOTE, 53), UDP(EXT, 20000, REMOTE, 53)),
 	    { BINDINGS, .arg = 1 } } },
+	{ "ten minutes instead of two, if asked for",
+	  ten_minutes,
+	  { OUT(UDP(LAN_A, 20000, REMOTE, 53), UDP(EXT, 20000, REMOTE, 53)),
+	    AT(T_UDP + 600),
+	    OUT(UDP(LAN_B, 20000, REMOTE, 53), UDP(EXT, 20002, REMOTE, 53)),
+	    { BINDINGS, .arg = 2 },
+	    AT(T_UDP + 601),
+	    OUT(UDP(LAN_B, 20004, REMOTE, 53), UDP(EXT, 20000, REMOTE, 53)),
+	    { BINDINGS, .arg = 2 } } },
 	{ "a port that rests is better than none",
 	  two_ports,
 	  { OUT(UDP(LAN_A, 20000, REMOTE, 53), UDP(EXT, 20000, REMOTE, 53)),
@@ -187,7 +203,7 @@ static void revived_rests_no_more(void **state)
 }
 
 /* Counted from the end of a closed session too, which may come long after the last packet out. */
-static void closed_session(void **state)
+static void closed_then_rests(uint32_t rest)
 {
 	struct spec syn = TCP(F_SYN, LAN_A, 20000, REMOTE, 80),
 		    syn_x = TCP(F_SYN, EXT, 20000, REMOTE, 80);
@@ -199,8 +215,9 @@ static void closed_session(void **state)
 	const struct einat_sweep one = { .first = slot, .count = 1 };
 	struct lab *lab = &the_lab;
 
-	(void)state;
 	lab_reset(lab);
+	lab->cfg.t_rest = rest;
+	lab_apply(lab);
 	expect(lab, EINAT_OUT, &syn, R(TRANSLATED), &syn_x, "syn");
 	expect(lab, EINAT_IN, &ack, R(TRANSLATED), &ack_x, "answer");
 	lab->ctl->now_override = T0 + 3000;
@@ -211,14 +228,25 @@ static void closed_session(void **state)
 		assert_int_equal(sweep(lab, one).freed, 0);
 		assert_false(held(lab, slot));
 	}
-	lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + 1;
-	assert_int_equal(sweep(lab, one).freed, 0);
-	assert_true(held(lab, slot));
-	lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + HOLD;
+	for (uint32_t t = 1; t <= rest; t += 7) {
+		lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + t;
+		assert_int_equal(sweep(lab, one).freed, 0);
+		assert_true(held(lab, slot));
+	}
+	lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + rest;
 	assert_int_equal(sweep(lab, one).freed, 0);
 	lab->ctl->now_override++;
 	assert_int_equal(sweep(lab, one).freed, 1);
 	check_consistent(lab);
+}
+
+/* A rest that is longer than the closing time reaches back to before the end. */
+static void closed_session(void **state)
+{
+	(void)state;
+	closed_then_rests(T_REST);
+	closed_then_rests(T_TCP_CLOSE + 1);
+	closed_then_rests(EINAT_REST_MAX);
 }
 
 static void rested_counts_no_more(void **state)

@@ -15,6 +15,8 @@ PAIR(udp_nocsum, UDP, (LAN_A, 5001, REMOTE, 53, .no_csum = true),
 PAIR(tcp_out, TCP, (F_SYN, LAN_A, 5001, REMOTE, 80), (F_SYN, EXT, 20101, REMOTE, 80));
 PAIR(tcp_in, TCP, (F_ACK, REMOTE, 80, LAN_A, 5001, .len = 100),
      (F_ACK, REMOTE, 80, EXT, 20101, .len = 100));
+PAIR(tcp_est_out, TCP, (F_ACK, LAN_A, 5001, REMOTE, 53), (F_ACK, EXT, 20101, REMOTE, 53));
+PAIR(tcp_est_in, TCP, (F_ACK, REMOTE, 53, LAN_A, 5001), (F_ACK, REMOTE, 53, EXT, 20101));
 PAIR(tcp_opt, TCP, (F_SYN, LAN_A, 5001, REMOTE, 80, .options = 8),
      (F_SYN, EXT, 20101, REMOTE, 80, .options = 8));
 PAIR(ping, PING, (LAN_A, REMOTE, 5001), (EXT, REMOTE, 20101));
@@ -82,10 +84,17 @@ static const struct test_case cases[] = {
 	  { INWARDS(3, 4, tcp_opt), INWARDS(3, 4, tcp_opt, .quote_l4 = 8),
 	    INWARDS(12, 0, tcp_opt, .options = 4) } },
 	{ "inwards: query", bound, { INWARDS(3, 1, ping), INWARDS(11, 0, ping, .quote_l4 = 8) } },
-	{ "inwards: source quench", bound, { INWARDS(4, 0, udp_out) }, .ip4_only = true },
-	{ "inwards: a redirect is not translated",
+	{ "source quench is not translated, and the slice's own does not leave",
 	  bound,
-	  { { IN_, ICMP_ERR(5, 0, ROUTER, EXT, &udp_out_wan), R(ICMP_OTHER) } } },
+	  { { IN_, ICMP_ERR(4, 0, ROUTER, EXT, &udp_out_wan), R(ICMP_OTHER) },
+	    { OUT_, ICMP_ERR(4, 0, LAN_A, REMOTE, &udp_in_lan), R(GUARD) },
+	    { OUT_, ICMP_ERR(4, 0, LAN_OUTSIDE, REMOTE, &udp_in_lan), R(ICMP_OTHER) } },
+	  .ip4_only = true },
+	{ "a redirect is not translated, and the slice's own does not leave",
+	  bound,
+	  { { IN_, ICMP_ERR(5, 0, ROUTER, EXT, &udp_out_wan), R(ICMP_OTHER) },
+	    { OUT_, ICMP_ERR(5, 0, LAN_A, REMOTE, &udp_in_lan), R(GUARD) },
+	    { OUT_, ICMP_ERR(5, 0, LAN_OUTSIDE, REMOTE, &udp_in_lan), R(ICMP_OTHER) } } },
 	{ "inwards, unknown: passed on unchanged",
 	  bound,
 	  { { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &unbound), R(ICMP_UNKNOWN) },
@@ -140,6 +149,20 @@ static const struct test_case cases[] = {
 	      .mark_out = 0x40 },
 	    { CLOCK, .arg = T_UDP + 1 },
 	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
+	{ "errors end no established connection and refresh none",
+	  bound,
+	  { { IN_, TCP(F_SYN | F_ACK, REMOTE, 53, EXT, 20101), R(TRANSLATED),
+	      TCP(F_SYN | F_ACK, REMOTE, 53, LAN_A, 5001), .mark_out = 0x40 },
+	    { CLOCK, .arg = T_TCP_CLOSE + 1 },
+	    INWARDS(3, 2, tcp_est_out),
+	    INWARDS(3, 3, tcp_est_out),
+	    INWARDS(12, 0, tcp_est_out),
+	    OUTWARDS(3, 3, LAN_A, tcp_est_in),
+	    { CLOCK, .arg = T_TCP_OPEN },
+	    { IN_, TCP(F_ACK, REMOTE, 53, EXT, 20101), R(TRANSLATED),
+	      TCP(F_ACK, REMOTE, 53, LAN_A, 5001), .mark_out = 0x40 },
+	    { CLOCK, .arg = T_TCP_OPEN + 1 },
+	    { IN_, TCP(F_ACK, REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
 	{ "errors outwards end no binding",
 	  bound,
 	  { OUTWARDS(3, 1, LAN_A, pong),
@@ -155,7 +178,11 @@ static const struct test_case cases[] = {
 	      ICMP_ERR(3, 4, REMOTE2, LAN_A, &udp_out_lan), .mark_out = 0x40 } } },
 	{ "outwards, no refresh",
 	  bound,
-	  { { CLOCK, .arg = T_UDP },
+	  { { CLOCK, .arg = T_ICMP },
+	    OUTWARDS(3, 1, LAN_A, pong),
+	    { CLOCK, .arg = T_ICMP + 1 },
+	    { IN_, PONG(REMOTE, EXT, 20101), R(NO_BINDING) },
+	    { CLOCK, .arg = T_UDP },
 	    OUTWARDS(3, 3, LAN_A, udp_in),
 	    { CLOCK, .arg = T_UDP + 1 },
 	    { IN_, UDP(REMOTE, 53, EXT, 20101), R(NO_BINDING) } } },
@@ -189,9 +216,49 @@ static void wrong_checksums(void **state)
 	}
 }
 
+/* Of an IPv4 error: the quotation padded to 128 bytes, then one ICMP extension (RFC 4884). */
+static void extend(struct frame *f)
+{
+	static const uint8_t extension[12] = { 0x20, 0,	   0xd8, 0xea, 0,    8,
+					       1,    0x01, 0x06, 0x40, 0x01, 0x05 };
+	uint8_t *ip = f->b + 14, *icmp = ip + 20;
+
+	memset(f->b + f->n, 0, icmp + 8 + 128 - (f->b + f->n));
+	memcpy(icmp + 8 + 128, extension, sizeof(extension));
+	f->n = 14 + 20 + 8 + 128 + sizeof(extension);
+	put16(ip + 2, f->n - 14);
+	put16(ip + 10, 0);
+	put_csum(ip + 10, sum16(ip, 20, 0));
+	icmp[5] = 128 / 4;
+	put16(icmp + 2, 0);
+	put_csum(icmp + 2, sum16(icmp, f->n - 34, 0));
+}
+
+/* The quotation is translated, padding and extension stay as they are. */
+static void extensions(void **state)
+{
+	static const struct spec in[] = { ICMP_ERR(11, 0, ROUTER, EXT, &udp_out_wan),
+					  ICMP_ERR(3, 1, ROUTER, EXT, &tcp_out_wan) };
+	static const struct spec out[] = { ICMP_ERR(11, 0, ROUTER, LAN_A, &udp_out_lan),
+					   ICMP_ERR(3, 1, ROUTER, LAN_A, &tcp_out_lan) };
+	struct lab *lab = &the_lab;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(in); i++) {
+		struct frame f = build(&in[i]), want = build(&out[i]);
+
+		lab_reset(lab);
+		bound(lab);
+		extend(&f);
+		extend(&want);
+		expect_frame(lab, EINAT_IN, &f, R(ICMP_ERROR), &want, 0, 0, "extension");
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(wrong_checksums) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(wrong_checksums),
+					    cmocka_unit_test(extensions) };
 
 	return run_table("icmp errors", cases, COUNT_OF(cases), tests, COUNT_OF(tests));
 }

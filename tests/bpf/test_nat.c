@@ -86,6 +86,14 @@ static void no_plane(struct lab *lab)
 	lab_apply(lab);
 }
 
+/* One segment there and one back. */
+#define BOTH_TCP(f)                                                                                \
+	{ OUT_, TCP(f, LAN_A, 20100, REMOTE, 80), R(TRANSLATED), TCP(f, EXT, 20100, REMOTE, 80) }, \
+	{                                                                                          \
+		IN_, TCP(f, REMOTE, 80, EXT, 20100), R(TRANSLATED),                                \
+			TCP(f, REMOTE, 80, LAN_A, 20100)                                           \
+	}
+
 static const struct test_case cases[] = {
 	{ "udp out and in, port kept",
 	  NULL,
@@ -114,6 +122,19 @@ static const struct test_case cases[] = {
 	    { IN_, REPLY(14, REMOTE, EXT, 20100), R(TRANSLATED),
 	      REPLY(14, REMOTE, LAN_A, 20100) } },
 	  .ip4_only = true },
+	{ "icmp address mask query",
+	  NULL,
+	  { { OUT_, QUERY(17, LAN_A, REMOTE, 20100), R(TRANSLATED), QUERY(17, EXT, REMOTE, 20100) },
+	    { IN_, REPLY(18, REMOTE, EXT, 20100), R(TRANSLATED),
+	      REPLY(18, REMOTE, LAN_A, 20100) } },
+	  .ip4_only = true },
+	{ "icmp information queries are not translated, and the slice's own do not leave",
+	  NULL,
+	  { { OUT_, PING(LAN_A, REMOTE, 20100), R(TRANSLATED), PING(EXT, REMOTE, 20100) },
+	    { OUT_, QUERY(15, LAN_A, REMOTE, 20100), R(GUARD) },
+	    { OUT_, QUERY(15, LAN_OUTSIDE, REMOTE, 20100), R(ICMP_OTHER) },
+	    { IN_, REPLY(16, REMOTE, EXT, 20100), R(ICMP_OTHER) } },
+	  .ip4_only = true },
 	{ "ping of the outside to us passes unchanged, even on a bound identifier",
 	  NULL,
 	  { { OUT_, PING(LAN_A, REMOTE, 20100), R(TRANSLATED), PING(EXT, REMOTE, 20100) },
@@ -135,6 +156,30 @@ static const struct test_case cases[] = {
 	      TCP(F_SYN, EXT, 20100, REMOTE, 53) },
 	    { OUT_, PING(LAN_B, REMOTE, 20100), R(TRANSLATED), PING(EXT, REMOTE, 20100) },
 	    { BINDINGS, .arg = 3 } } },
+	{ "one endpoint, two protocols: mapped apart, and filtered apart",
+	  only_few_ports,
+	  { { OUT_, TCP(F_SYN, LAN_B, 20001, REMOTE, 80), R(TRANSLATED),
+	      TCP(F_SYN, EXT, 20001, REMOTE, 80) },
+	    { OUT_, UDP(LAN_A, 20001, REMOTE, 53), R(TRANSLATED), UDP(EXT, 20001, REMOTE, 53) },
+	    { IN_, TCP(F_SYN, REMOTE, 53, EXT, 20003), R(NO_BINDING) },
+	    { OUT_, TCP(F_SYN, LAN_A, 20001, REMOTE, 53), R(TRANSLATED),
+	      TCP(F_SYN, EXT, 20003, REMOTE, 53) },
+	    { IN_, TCP(F_SYN, REMOTE2, 9, EXT, 20003), R(TRANSLATED),
+	      TCP(F_SYN, REMOTE2, 9, LAN_A, 20001) },
+	    { IN_, UDP(REMOTE, 53, EXT, 20003), R(NO_BINDING) },
+	    { IN_, PONG(REMOTE, EXT, 20001), R(NO_BINDING) },
+	    { BINDINGS, .arg = 3 } } },
+	{ "tcp flags of all kinds: urgent, push, ECN, none, all",
+	  NULL,
+	  { BOTH_TCP(F_SYN | 0xc0),
+	    BOTH_TCP(F_ACK | 0x28),
+	    BOTH_TCP(0),
+	    BOTH_TCP(0x29),
+	    BOTH_TCP(0xff),
+	    BOTH_TCP(F_SYN | F_FIN),
+	    BOTH_TCP(F_SYN | F_RST),
+	    BOTH_TCP(0x20),
+	    { BINDINGS, .arg = 1 } } },
 	{ "no binding: passed on unchanged",
 	  NULL,
 	  { { IN_, UDP(REMOTE, 53, EXT, 20100), R(NO_BINDING) },

@@ -439,7 +439,7 @@ static void add_and_sweep(void **state)
 	assert_int_equal(sweep_add(lab, 1, LAN_A, 0), -EEXIST);
 	expect(lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "static");
 	expect(lab, EINAT_OUT, &udp, R(TRANSLATED), &udp_x, "dynamic");
-	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN + 1;
+	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
 	for (uint32_t first = slot_no(1, 0, 0); first < slot_no(2, 0, 0); first += SWEEP_MAX) {
 		w = sweep(lab, (struct einat_sweep){
 				       .op = SWEEP_EXPIRED, .first = first, .count = SWEEP_MAX });

@@ -138,7 +138,7 @@ static void ports_are_exclusive(void **state)
 	check_consistent(&sh->lab);
 	assert_int_equal(map_count(sh->lab.sk->maps.by_internal), PORTS);
 	/* nothing leaks: all expire, all are freed */
-	sh->lab.ctl->now_override += T_UDP + EINAT_HOLD_DOWN + 1;
+	sh->lab.ctl->now_override += T_UDP + T_REST + 1;
 	sweep_all(sh, SWEEP_EXPIRED);
 	check_consistent(&sh->lab);
 	assert_int_equal(map_count(sh->lab.sk->maps.by_internal), 0);

@@ -55,7 +55,7 @@ static void expired_and_forced(void **state)
 	assert_int_equal(lab->ctl->now, T0);
 
 	/* absent, and their ports rest */
-	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN;
+	lab->ctl->now_override = T0 + T_UDP + T_REST;
 	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
 	assert_int_equal(w.freed, 0);
 	for (unsigned port = 20000; port < 21000; port++)
@@ -63,7 +63,7 @@ static void expired_and_forced(void **state)
 				 port >= 20030 && port < 20230);
 	check_consistent(lab);
 
-	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN + 1;
+	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
 	/* neither end of the range is a multiple of 64 */
 	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20031, .count = 102 });
 	assert_int_equal(w.freed, 102);
@@ -325,6 +325,44 @@ static void pooling(void **state)
 	check_consistent(lab);
 }
 
+/* RFC 7857 section 4: no port left at its host's address: refused, not given another address. */
+static void paired_address_full(void **state)
+{
+	struct lab *lab = &the_lab;
+	struct spec s = UDP(LAN_A, 100, REMOTE, 53);
+	struct frame f = build(&s);
+	unsigned others = 0;
+	uint8_t last = 0;
+
+	(void)state;
+	lab_reset(lab);
+	lab->cfg.n_ext = 2;
+	lab_ports(lab, 0, EINAT_PROTO_UDP, 1, 65535, false);
+	lab_ports(lab, 0, EINAT_PROTO_UDP, 20000, 20003, true);
+	lab_apply(lab);
+	for (s.sport = 100; s.sport < 104; s.sport++) {
+		struct run r;
+
+		f = build(&s);
+		r = run_frame(lab, EINAT_OUT, &f, 0, 0);
+		assert_int_equal(r.verdict, -1);
+		assert_true(!last || r.out.b[29] == last);
+		last = r.out.b[29];
+	}
+	expect(lab, EINAT_OUT, &s, R(FULL), NULL, "the address is full");
+	for (unsigned host = 100; host < 120; host++) {
+		struct run r;
+
+		s.src = IP4(192, 168, 1, host);
+		f = build(&s);
+		r = run_frame(lab, EINAT_OUT, &f, 0, 0);
+		others += r.verdict == -1;
+		assert_true(r.verdict != -1 || r.out.b[29] != last);
+	}
+	assert_int_equal(others, 4); /* the other address has ports all the while */
+	check_consistent(lab);
+}
+
 /* Allocation alone clears the slots of expired bindings away: no sweep is run here. */
 static void incremental(void **state)
 {
@@ -334,7 +372,7 @@ static void incremental(void **state)
 	lab_reset(lab);
 	for (uint16_t i = 0; i < 1000; i++)
 		out_udp(lab, LAN_A, 20000 + i, 20000 + i);
-	lab->ctl->now_override = T0 + T_UDP + EINAT_HOLD_DOWN + 1;
+	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
 	lab->ctl->hand = 20000 / 16 - 1;
 	for (uint16_t i = 0; i < 70; i++)
 		out_udp(lab, LAN_B, 25000 + i, 25000 + i);
@@ -353,6 +391,7 @@ int main(void)
 		cmocka_unit_test(fill_up),
 		cmocka_unit_test(changed_ports_are_random),
 		cmocka_unit_test(pooling),
+		cmocka_unit_test(paired_address_full),
 		cmocka_unit_test(incremental),
 	};
 

@@ -32,6 +32,8 @@ finish "$dump"
 check_match "refuse: the message quotes the datagram as the host sent it" \
 	"$(grep -A3 'host 203.0.113.10 unreachable - admin prohibited' "$T/icmp" | grep -m1 -A1 'ttl 64')" \
 	"192.168.1.2.30[0-9]+ > $A1.7000: \[?"
+check "refuse: the messages are marked as internetwork control" \
+	eval "grep -B1 'unreachable - admin prohibited' '$T/icmp' | grep -q 'tos 0xc0'"
 check_eq "refuse: nothing is masqueraded" "$(conntrack_of udp 192.168.1.2)" untouched
 start flood2 h2 "$PY" "$LAB_DIR/fullslice.py" flood $A1 100 2
 second=$PID

@@ -83,4 +83,5 @@ check_eq "no packet was dropped by einat" "$(einat stats -i wan --json | json \
 	'internal-error'))")" 0
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "einat stops cleanly" stop_einat
+check_not "the log names no host" grep -qF -e $A1 -e $A2 -e $FAR -e 192.168.1. "$T/einat"
 finish_tests

@@ -176,6 +176,8 @@ static const struct {
 	{ "-i wan --tcp-open-timeout 2h", "RFC 5382 REQ-5", "at least 7440s" },
 	{ "-i wan --tcp-close-timeout 239s", "RFC 5382 REQ-5", "at least 240s" },
 	{ "-i wan --tcp-syn-timeout 239s", "RFC 5382 REQ-5", "at least 240s" },
+	{ "-i wan --reuse-after 119", "RFC 6888 REQ-8", "at least 120s" },
+	{ "-i wan --reuse-after 61m", "too long", "at most 1h" },
 	{ "-i wan --udp-timeout 5d", "is not a time", "s, m or h" },
 	{ "-i wan --udp-timeout s", "is not a time", NULL },
 	{ "-i wan --udp-timeout 721h", "too long", "720h" },
@@ -246,6 +248,7 @@ static void test_defaults(void **state)
 	assert_int_equal(f->t_icmp, 60);
 	assert_int_equal(f->t_tcp_open, 7440);
 	assert_int_equal(f->t_tcp_close, 240);
+	assert_int_equal(f->t_rest, 120);
 	assert_int_equal(f->n_forwards + f->n_hairpin_ifs, 0);
 	assert_string_equal(c->pin_dir, "/sys/fs/bpf/einat");
 	assert_int_equal(c->log_level, LOG_INFO_);
@@ -289,7 +292,7 @@ static void test_run_values(void **state)
 		"--forward tcp:3478=192.168.1.9 --hairpin-if lan,lo --hairpin-if br-c --rest guard "
 		"--guard strict --when-full refuse --attach clsact --udp-timeout 2m "
 		"--icmp-timeout 90s --tcp-open-timeout 3h --tcp-close-timeout 240 "
-		"--tcp-syn-timeout 5m --pin /p "
+		"--tcp-syn-timeout 5m --reuse-after 1h --pin /p "
 		"--max-ports-per-host udp:500,tcp:20 "
 		"--log-level debug");
 	struct conf_if *f = c->ifs;
@@ -314,6 +317,7 @@ static void test_run_values(void **state)
 	assert_int_equal(f->t_tcp_open, 10800);
 	assert_int_equal(f->t_tcp_close, 240);
 	assert_int_equal(f->t_tcp_syn, 300);
+	assert_int_equal(f->t_rest, 3600);
 	assert_int_equal(f->max_per_host[0], 500);
 	assert_int_equal(f->max_per_host[1], 20);
 	assert_int_equal(f->max_per_host[2], 0);

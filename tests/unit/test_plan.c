@@ -540,6 +540,8 @@ static void limits_of_hosts(void **state)
 {
 	struct fixture *f = *state;
 
+	f->cif.t_rest = 900;
+	assert_int_equal(build(f)->cfg.t_rest, 900);
 	f->cif.max_per_host[EINAT_PROTO_TCP] = 77;
 	assert_int_equal(build(f)->cfg.max_per_host[EINAT_PROTO_TCP], 77);
 	assert_int_equal(f->plan->cfg.max_per_host[EINAT_PROTO_UDP], 0);
