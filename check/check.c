@@ -114,19 +114,15 @@ static int run(struct check *x)
 	return ret;
 }
 
-int check_run(const struct conf_if *conf, const struct capture *capture,
-	      struct findings *ret_findings, struct err *err)
+int check_run_parsed(const struct conf_if *conf, const struct capture *capture,
+		     const struct fw_snapshot *fw, struct findings *ret_findings, struct err *err)
 {
 	struct findings fs = { 0 };
-	struct check x = { .conf = conf, .fs = &fs };
-	struct fw_snapshot *fw = NULL;
+	struct check x = { .conf = conf, .fw = fw, .fs = &fs };
 	struct host *host = NULL;
-	int ret = fw_snapshot_parse(capture, &fw, err);
+	int ret = host_parse(capture, &host, err);
 
-	if (!ret)
-		ret = host_parse(capture, &host, err);
 	if (!ret) {
-		x.fw = fw;
 		x.host = host;
 		count_examined(&x);
 		ret = run(&x);
@@ -145,6 +141,18 @@ int check_run(const struct conf_if *conf, const struct capture *capture,
 	}
 	net_list_free(&x.external);
 	host_free(host);
+	return ret;
+}
+
+int check_run(const struct conf_if *conf, const struct capture *capture,
+	      struct findings *ret_findings, struct err *err)
+{
+	struct fw_snapshot *fw;
+	int ret = fw_snapshot_parse(capture, &fw, err);
+
+	if (ret)
+		return ret;
+	ret = check_run_parsed(conf, capture, fw, ret_findings, err);
 	fw_snapshot_free(fw);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include "check/finding.h"
 #include "lib/capture.h"
 #include "lib/err.h"
+#include "nft/read.h"
 #include "src/config.h"
 
 /** check_capture() - a capture of all that check_run() looks at, in this network namespace. */
@@ -21,5 +22,8 @@ int check_capture(const char *version, struct capture **ret_capture, struct err 
  */
 int check_run(const struct conf_if *conf, const struct capture *capture,
 	      struct findings *ret_findings, struct err *err);
+/** check_run_parsed() - the same, where @fw is what fw_snapshot_parse() made of @capture. */
+int check_run_parsed(const struct conf_if *conf, const struct capture *capture,
+		     const struct fw_snapshot *fw, struct findings *ret_findings, struct err *err);
 
 #endif

@@ -117,6 +117,12 @@ void findings_sort(struct findings *fs)
 	fs->n = n + 1;
 }
 
+void findings_keep(struct findings *fs, size_t max)
+{
+	for (; fs->n > max; fs->omitted++)
+		finding_clear(&fs->f[--fs->n]);
+}
+
 void findings_clear(struct findings *fs)
 {
 	for (size_t i = 0; i < fs->n; i++)

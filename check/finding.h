@@ -45,6 +45,7 @@ struct findings {
 	size_t n;
 	struct finding scratch; /* given out when memory ran out */
 	bool failed; /* out of memory: what is here is not all */
+	size_t omitted; /* by findings_keep() */
 	bool attached; /* einat's programs are on the interface: one runs, or has run */
 	/* what was looked at, so that "clean" says something */
 	size_t n_chains, n_rules, n_sets, n_routing_rules, n_sockets, n_programs;
@@ -65,6 +66,8 @@ void finding_set(struct findings *fs, char **field, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /** findings_sort() - heaviest first, then in the order of the table; drops exact repetitions. */
 void findings_sort(struct findings *fs);
+/** findings_keep() - of sorted findings the first @max, the heaviest. */
+void findings_keep(struct findings *fs, size_t max);
 void findings_clear(struct findings *fs);
 /** findings_worst() - the heaviest severity; SEV_NOTE also if there is no finding. */
 enum severity findings_worst(const struct findings *fs);

@@ -217,6 +217,8 @@ json_t *findings_json(const struct findings *fs, const char *ifname)
 		"examined", "chains", (json_int_t)fs->n_chains, "rules", (json_int_t)fs->n_rules,
 		"sets", (json_int_t)fs->n_sets, "routing_rules", (json_int_t)fs->n_routing_rules,
 		"sockets", (json_int_t)fs->n_sockets, "programs", (json_int_t)fs->n_programs);
+	if (fs->omitted)
+		json_object_set_new(root, "omitted", json_integer((json_int_t)fs->omitted));
 	free(name);
 	return root;
 }

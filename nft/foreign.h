@@ -47,8 +47,6 @@ struct foreign_drop {
 	char *where; /* the base chain: "inet filter forward", "iptables-legacy filter FORWARD" */
 	char *cause; /* "policy drop", or the first rule that drops */
 	bool ipv6;
-	int family; /* NFPROTO_ of the table */
-	char *table, *chain;
 	bool xtables; /* owned by an iptables back end: nft syntax would not fit */
 	bool mark_accepts; /* what carries the inbound mark is never dropped here */
 	bool names_src; /* only packets from remote addresses that the rules name */

@@ -343,16 +343,13 @@ static int finish_drop(struct report *rep, const struct report_entry *e, bool ip
 	if (fw_grow(&f->drop, f->n_drop, sizeof(*f->drop)))
 		return -ENOMEM;
 	n = &f->drop[f->n_drop++];
-	*n = (struct foreign_drop){ .family = e->base->table->family,
-				    .ipv6 = ipv6,
+	*n = (struct foreign_drop){ .ipv6 = ipv6,
 				    .xtables = is_xtables(e->base),
 				    .mark_accepts = e->mark_accepts[ipv6],
 				    .names_src = names(r, 1u << DIM_SADDR),
 				    .where = chain_text(e->base),
-				    .cause = e->rule ? rule_name(e->rule) : strdup("policy drop"),
-				    .table = strdup(e->base->table->name),
-				    .chain = strdup(e->base->name) };
-	if (!n->where || !n->cause || !n->table || !n->chain || addrs(rep, r, DIM_DADDR, &n->dst))
+				    .cause = e->rule ? rule_name(e->rule) : strdup("policy drop") };
+	if (!n->where || !n->cause || addrs(rep, r, DIM_DADDR, &n->dst))
 		return -ENOMEM;
 	return finish_oif(rep, e, r, ifname, n);
 }
@@ -384,8 +381,6 @@ void foreign_free(struct foreign *f)
 
 		free(d->where);
 		free(d->cause);
-		free(d->table);
-		free(d->chain);
 		net_list_free(&d->dst);
 		for (size_t j = 0; j < d->n_oif; j++)
 			free(d->oif[j]);

@@ -129,7 +129,7 @@ static int start_one(struct daemon *d, const struct conf *conf, const struct con
 		ret = watch(d, instance_events_fd(s->inst), err);
 	if (!ret)
 		ret = watch(d, instance_slow_fd(s->inst), err);
-	if (!ret && instance_check_fd(s->inst) >= 0)
+	if (!ret)
 		ret = watch(d, instance_check_fd(s->inst), err);
 	return ret;
 }

@@ -104,8 +104,10 @@ static void undo_start(struct instance *inst)
 
 static int start_link(struct instance *inst, struct err *err)
 {
-	int ret = observe_foreign(inst->cif, &inst->link, inst->owners, &inst->foreign, err);
+	int ret = 0;
 
+	if (!inst->foreign) /* else they are followed */
+		ret = observe_foreign(inst->cif, &inst->link, inst->owners, &inst->foreign, err);
 	if (!ret)
 		ret = observe_sockets(&inst->link, inst->owners, err);
 	if (!ret)
@@ -135,21 +137,12 @@ static void undo_reopen(struct instance *inst)
 
 int instance_reopen(struct instance *inst, struct err *err)
 {
-	struct foreign *old = inst->foreign;
 	int ret;
 
-	inst->foreign = NULL;
 	instance_suspend(inst, false);
 	ret = start_link(inst, err);
-	if (!ret) {
-		foreign_free(old);
-		return 0;
-	}
-	undo_reopen(inst);
-	if (inst->foreign)
-		foreign_free(old);
-	else
-		inst->foreign = old;
+	if (ret)
+		undo_reopen(inst);
 	return ret;
 }
 
@@ -240,6 +233,8 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 			      "are); nothing was changed",
 			      cif->name);
 	if (!ret)
+		ret = recheck_open(&inst->recheck, err);
+	if (!ret)
 		ret = ct_open(&inst->ct, err);
 	if (!ret && conf_uses_ipv6(cif))
 		ct_set_ipv6(inst->ct, true);
@@ -257,7 +252,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		instance_free(inst);
 		return ret;
 	}
-	instance_check_open(inst);
+	instance_check_begin(inst);
 	*ret_inst = inst;
 	return 0;
 }

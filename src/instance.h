@@ -37,7 +37,7 @@ int instance_events_fd(const struct instance *inst); /* conntrack events */
 void instance_on_conntrack(struct instance *inst);
 int instance_slow_fd(const struct instance *inst); /* packets from the data plane */
 void instance_on_slow(struct instance *inst);
-int instance_check_fd(const struct instance *inst); /* conflicts with others; -1: none */
+int instance_check_fd(const struct instance *inst); /* others' rules, and conflicts */
 void instance_on_check(struct instance *inst);
 /** instance_check_answer() - check anew and write the findings to @fd, which is closed. */
 void instance_check_answer(const struct instance *inst, int fd);

@@ -12,7 +12,8 @@
 #include "src/recheck.h"
 
 /* Sockets, settings and iptables-legacy rules send no events: ticks between two looks. */
-#define CHECK_TICKS (30 * 1000 / INSTANCE_TICK_MS)
+#define CHECK_TICKS  (30 * 1000 / INSTANCE_TICK_MS)
+#define LEGACY_TICKS (10 * 1000 / INSTANCE_TICK_MS)
 
 /* Without --open, and with another mark, rules of earlier are of no use. */
 static void close_others(const struct conf_if *cif)
@@ -30,15 +31,10 @@ static void forget_opened(struct instance *inst)
 		free(inst->opened[--inst->n_opened]);
 }
 
-void instance_check_open(struct instance *inst)
+void instance_check_begin(struct instance *inst)
 {
-	struct err err = { "" };
-
 	close_others(inst->cif);
-	if (recheck_open(&inst->recheck, &err))
-		log_warn("%s: %s", inst->cif->name, err.text);
-	else
-		recheck_want(inst->recheck);
+	recheck_want(inst->recheck);
 }
 
 void instance_check_reload(struct instance *inst, const struct conf_if *now)
@@ -56,7 +52,7 @@ void instance_check_free(struct instance *inst)
 
 int instance_check_fd(const struct instance *inst)
 {
-	return inst->recheck ? recheck_fd(inst->recheck) : -1;
+	return recheck_fd(inst->recheck);
 }
 
 void instance_check_want(struct instance *inst)
@@ -66,7 +62,7 @@ void instance_check_want(struct instance *inst)
 
 void instance_check_tick(struct instance *inst)
 {
-	if (inst->ticks % CHECK_TICKS == 0)
+	if (inst->ticks % CHECK_TICKS == 0 || (inst->ticks % LEGACY_TICKS == 0 && observe_legacy()))
 		recheck_want(inst->recheck);
 }
 
@@ -84,7 +80,7 @@ static bool is_conflict(const json_t *f)
 
 static const json_t *list_of(const struct instance *inst)
 {
-	return inst->recheck ? json_object_get(recheck_findings(inst->recheck), "findings") : NULL;
+	return json_object_get(recheck_findings(inst->recheck), "findings");
 }
 
 /* ---- --open ------------------------------------------------------------------------------- */
@@ -183,7 +179,7 @@ static void tell_closed(struct instance *inst, const json_t *f)
 /* One rule a check: our own rule is a change, and the event of it asks for the next one. */
 static void open_drops(struct instance *inst)
 {
-	const json_t *all = inst->recheck ? recheck_findings(inst->recheck) : NULL, *f;
+	const json_t *all = recheck_findings(inst->recheck), *f;
 	uint32_t generation = (uint32_t)json_integer_value(json_object_get(all, "generation"));
 	bool go_on = true;
 	size_t i;
@@ -212,15 +208,12 @@ static void open_drops(struct instance *inst)
 /* A thousand conflicts are told by `einat check`, not by the log. */
 #define LOG_MAX 16
 
-void instance_on_check(struct instance *inst)
+static void tell_conflicts(struct instance *inst)
 {
 	const json_t *f;
 	char line[512];
 	size_t i, n = 0;
 
-	if (!recheck_ready(inst->recheck, inst->cif))
-		return;
-	open_drops(inst);
 	json_array_foreach (list_of(inst), i, f) {
 		if (!is_conflict(f))
 			continue;
@@ -236,6 +229,18 @@ void instance_on_check(struct instance *inst)
 			 text(f, "what"), text(f, "where"), *text(f, "text") ? ": " : "",
 			 text(f, "text"), inst->cif->name);
 		tell_once(inst, line);
+	}
+}
+
+void instance_on_check(struct instance *inst)
+{
+	unsigned news = recheck_ready(inst->recheck, inst->cif);
+
+	if (news & RECHECK_RULES_NEW)
+		instance_rules_changed(inst, recheck_take_rules(inst->recheck));
+	if (news & RECHECK_FINDINGS_NEW) {
+		open_drops(inst);
+		tell_conflicts(inst);
 	}
 }
 

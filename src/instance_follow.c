@@ -7,9 +7,6 @@
 #include "src/instance_impl.h"
 #include "src/log.h"
 
-/* Ticks after which rules that change all the time are read nevertheless. */
-#define RULES_PATIENCE 8
-
 int instance_events_fd(const struct instance *inst)
 {
 	return ct_events_fd(inst->ct);
@@ -90,6 +87,7 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 {
 	bool same = now->ifindex == inst->link.ifindex;
 	bool moved = !same || !same_addresses(now, &inst->link);
+	struct err err;
 
 	if (!same && inst->link.ifindex)
 		link_gone(inst);
@@ -98,6 +96,8 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 		return;
 	if (moved)
 		log_addresses(inst);
+	if (inst->foreign && observe_dnat(inst->foreign, inst->cif->ipv6, now, inst->owners, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
 	if (!same) {
 		link_back(inst);
 		return;
@@ -153,31 +153,16 @@ void instance_on_link(struct instance *inst, int events)
 		instance_check_hairpin(inst);
 }
 
-static void reread_rules(struct instance *inst)
+void instance_rules_changed(struct instance *inst, struct foreign *now)
 {
-	struct foreign *f = NULL;
 	struct err err;
-	int ret = observe_foreign(inst->cif, &inst->link, inst->owners, &f, &err);
 
-	if (ret == -EAGAIN) {
-		log_debug("%s: %s", inst->cif->name, err.text);
-		return; /* the burst goes on: when it is quiet */
-	}
-	inst->rules_due = 0;
-	if (ret) {
-		log_error("%s: %s", inst->cif->name, err.text);
-		return;
-	}
 	foreign_free(inst->foreign);
-	inst->foreign = f;
-	instance_try_apply(inst, "a change of the rules");
-}
-
-void instance_foreign_changed(struct instance *inst)
-{
-	inst->rules_quiet = 0;
-	if (!inst->rules_due)
-		inst->rules_due = inst->ticks + RULES_PATIENCE;
+	inst->foreign = now;
+	if (!observe_dnat(now, inst->cif->ipv6, &inst->link, inst->owners, &err))
+		instance_try_apply(inst, "a change of the rules");
+	else
+		log_error("%s: %s", inst->cif->name, err.text);
 }
 
 static void resync_flows(struct instance *inst)
@@ -206,12 +191,6 @@ void instance_tick(struct instance *inst)
 	if (!inst->engine)
 		return;
 	instance_restore_tick(inst);
-	/* a burst counts as one change; one without end is looked into all the same */
-	if (inst->rules_due && (inst->rules_quiet++ || inst->ticks >= inst->rules_due))
-		reread_rules(inst);
-	/* iptables-legacy announces nothing */
-	else if (inst->ticks % (10 * second) == 0 && observe_legacy())
-		reread_rules(inst);
 	/* an address comes as several events: not between them */
 	if ((inst->ct_lost && inst->ticks - inst->link_tick >= second) ||
 	    inst->ticks % (60 * second) == 0)

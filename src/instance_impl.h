@@ -40,14 +40,12 @@ struct instance {
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
-	unsigned rules_due; /* nftables changed: tick by which it is read at the latest; 0: not */
-	unsigned rules_quiet; /* ticks since the last event */
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
 	struct restore restore[RESTORE_COUNT];
 	struct nft_edits *edits; /* of users, in the sets of the table */
-	struct recheck *recheck; /* NULL: it could not be opened */
+	struct recheck *recheck;
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told; /* ever; the latest MAX_TOLD are kept */
 	char *opened[MAX_OPENED]; /* by --open: "family table chain" */
@@ -73,8 +71,8 @@ bool instance_watermarks(struct instance *inst);
 /** instance_slow_open() - serve the events of inst->engine; without it, it is said and goes on. */
 void instance_slow_open(struct instance *inst);
 void instance_slow_close(struct instance *inst);
-/** instance_foreign_changed() - read others' rules when they have come to rest. */
-void instance_foreign_changed(struct instance *inst);
+/** instance_rules_changed() - others' rules are @now, which inst owns from here on. */
+void instance_rules_changed(struct instance *inst, struct foreign *now);
 /**
  * instance_may_restore() - something of @kind is gone: whether it is to be restored now; false
  * while einat keeps out of a loop with another program, which is logged when it begins.
@@ -95,7 +93,7 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
 /** instance_told() - was this logged before? Remembers it. */
 bool instance_told(struct instance *inst, const char *text);
-void instance_check_open(struct instance *inst);
+void instance_check_begin(struct instance *inst);
 void instance_check_want(struct instance *inst); /* something changed */
 /**
  * instance_check_reload() - @now is to be the configuration: rules of --open that do not fit it are

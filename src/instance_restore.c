@@ -99,8 +99,6 @@ static void read_edits(struct instance *inst)
 void instance_on_rules(struct instance *inst, int events, const char *by)
 {
 	instance_check_want(inst);
-	if (events & NFT_EV_FOREIGN)
-		instance_foreign_changed(inst);
 	if (events & NFT_EV_EDITED && !(events & NFT_EV_REPLACED))
 		read_edits(inst);
 	if (!(events & NFT_EV_OURS))

@@ -23,8 +23,8 @@ static bool meets_external(const struct foreign_dnat *d, const struct link_info 
 	return !d->dst.n;
 }
 
-static int set_dnat(const struct foreign *f, bool ipv6, const struct link_info *link,
-		    struct owners *owners)
+int observe_dnat(const struct foreign *f, bool ipv6, const struct link_info *link,
+		 struct owners *owners, struct err *err)
 {
 	int ret = 0;
 
@@ -39,7 +39,7 @@ static int set_dnat(const struct foreign *f, bool ipv6, const struct link_info *
 			ret = owners_set(owners, OWNER_DNAT, proto, &ports);
 		port_set_free(&ports);
 	}
-	return ret;
+	return ret ? err_sys(err, -ret, "cannot note the ports of DNAT rules") : 0;
 }
 
 int observe_foreign(const struct conf_if *cif, const struct link_info *link, struct owners *owners,
@@ -50,10 +50,10 @@ int observe_foreign(const struct conf_if *cif, const struct link_info *link, str
 
 	if (ret)
 		return ret;
-	ret = set_dnat(f, cif->ipv6, link, owners);
+	ret = observe_dnat(f, cif->ipv6, link, owners, err);
 	if (ret) {
 		foreign_free(f);
-		return err_sys(err, -ret, "cannot note the ports of DNAT rules");
+		return ret;
 	}
 	*ret_foreign = f;
 	return 0;

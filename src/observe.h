@@ -13,6 +13,9 @@
 /** observe_foreign() - read others' rules; their DNAT ports go into @owners. */
 int observe_foreign(const struct conf_if *cif, const struct link_info *link, struct owners *owners,
 		    struct foreign **ret_foreign, struct err *err);
+/** observe_dnat() - the DNAT ports of @f that meet an address of @link, into @owners. */
+int observe_dnat(const struct foreign *f, bool ipv6, const struct link_info *link,
+		 struct owners *owners, struct err *err);
 /** observe_legacy() - whether iptables-legacy has tables here: it tells nobody of changes. */
 bool observe_legacy(void);
 /** observe_forwarding() - net.ipv4.ip_forward; observe_forwarding6() - of IPv6. */

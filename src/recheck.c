@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "check/check.h"
-#include "nft/open.h"
+#include "nft/foreign_json.h"
 #include "src/log.h"
 #include "src/recheck.h"
+#include "src/recheck_child.h"
 
 #define QUIET_MS    50
 #define PATIENCE_MS 120 /* from the first change of a burst */
-#define CHILD_S	    60 /* no analysis takes that long: its own limits are far lower */
-#define OUTPUT_MAX  (16u << 20)
+#define OUTPUT_MAX  (64u << 20)
 
 struct recheck {
 	int epoll_fd, timer_fd, pipe_fd; /* pipe_fd: from the child; -1: none runs */
@@ -27,8 +24,12 @@ struct recheck {
 	int64_t first_ms; /* of the burst */
 	int64_t begun_ms, took_ms; /* of the last run */
 	bool failing; /* the last run gave nothing: told once */
+	bool told; /* findings of this run, or why there are none */
 	char *text; /* what the child has written so far */
-	size_t n;
+	size_t n, seen; /* seen: complete lines that were taken */
+	char *rules; /* the line of the last analysis of rules that succeeded */
+	struct foreign *fresh; /* that, until someone takes it */
+	bool rules_failing;
 	json_t *findings;
 };
 
@@ -69,7 +70,7 @@ static void end_child(struct recheck *r)
 	r->pipe_fd = -1;
 	free(r->text);
 	r->text = NULL;
-	r->n = 0;
+	r->n = r->seen = 0;
 }
 
 void recheck_close(struct recheck *r)
@@ -82,12 +83,22 @@ void recheck_close(struct recheck *r)
 	if (r->epoll_fd >= 0)
 		close(r->epoll_fd);
 	json_decref(r->findings);
+	foreign_free(r->fresh);
+	free(r->rules);
 	free(r);
 }
 
 int recheck_fd(const struct recheck *r)
 {
 	return r->epoll_fd;
+}
+
+struct foreign *recheck_take_rules(struct recheck *r)
+{
+	struct foreign *f = r->fresh;
+
+	r->fresh = NULL;
+	return f;
 }
 
 const json_t *recheck_findings(const struct recheck *r)
@@ -132,123 +143,10 @@ void recheck_anew(struct recheck *r)
 	if (!r)
 		return;
 	end_child(r); /* what it looks at is not what is wanted now */
+	free(r->rules); /* another mark, another answer */
+	r->rules = NULL;
 	recheck_want(r);
 }
-
-/* ---- the child --------------------------------------------------------------------------- */
-
-static void write_all(int fd, const char *s)
-{
-	size_t left = strlen(s);
-
-	while (left) {
-		ssize_t n = write(fd, s, left);
-
-		if (n < 0 && errno != EINTR)
-			return;
-		if (n > 0) {
-			s += n;
-			left -= (size_t)n;
-		}
-	}
-}
-
-static char *check_now(const struct conf_if *cif)
-{
-	struct capture *c = NULL;
-	struct findings fs = { 0 };
-	struct err err = { "" };
-	uint32_t before = 0, after = 0;
-	json_t *json = NULL;
-	char *text;
-	int ret = nft_generation(&before, &err);
-
-	if (!ret)
-		ret = check_capture(EINAT_VERSION, &c, &err);
-	if (!ret)
-		ret = nft_generation(&after, &err);
-	if (!ret)
-		ret = check_run(cif, c, &fs, &err);
-	json = ret ? json_pack("{s:s}", "error", err.text) : findings_json(&fs, cif->name);
-	/* whoever acts upon a rule must know that it is still the one that was looked at */
-	if (!ret && before == after)
-		json_object_set_new(json, "generation", json_integer(after));
-	findings_clear(&fs);
-	capture_free(c);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
-	return text;
-}
-
-/*
- * Nothing of the parent's must live on in the child: the control socket's name is the lock
- * against a second einat. Returns the new number of @fd.
- */
-static int keep_only(int fd)
-{
-	if (dup2(fd, 3) < 0)
-		_exit(1);
-	if (close_range(4, ~0U, 0)) /* before Linux 5.9 */
-		for (int i = 4; i < 1024; i++)
-			close(i);
-	return 3;
-}
-
-/* If memory runs out, the check is to end, never the NAT. */
-static void offer_to_oom_killer(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "900", 3) < 0)
-		log_debug("oom_score_adj: %s", strerror(errno));
-	close(fd);
-}
-
-/* Never returns. The parent's signals are no business of the child; it ends with the parent. */
-static void child(const struct conf_if *cif, int fd)
-{
-	sigset_t none;
-	char *text;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = keep_only(fd);
-	sigemptyset(&none);
-	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	alarm(CHILD_S);
-	offer_to_oom_killer();
-	if (nice(5) == -1)
-		log_debug("nice: %s", strerror(errno));
-	text = check_now(cif);
-	if (text)
-		write_all(fd, text);
-	_exit(0);
-}
-
-static pid_t start_child(const struct conf_if *cif, int fd)
-{
-	pid_t pid;
-
-	/* nobody waits for children: the kernel is to reap them */
-	signal(SIGCHLD, SIG_IGN);
-	pid = fork();
-	if (!pid)
-		child(cif, fd);
-	return pid;
-}
-
-void recheck_answer(const struct conf_if *cif, int fd)
-{
-	static const char failed[] = "{\"error\":\"cannot start a process\"}";
-
-	if (start_child(cif, fd) < 0 && send(fd, failed, sizeof(failed) - 1, MSG_NOSIGNAL) < 0)
-		log_debug("a client of `einat check` is gone");
-	close(fd);
-}
-
-/* ---- the parent --------------------------------------------------------------------------- */
 
 static void fails(struct recheck *r, const struct conf_if *cif, const char *why)
 {
@@ -271,61 +169,130 @@ static void begin(struct recheck *r, const struct conf_if *cif)
 	}
 	fcntl(fds[1], F_SETFL, 0); /* the child may wait for us */
 	ev.data.fd = fds[0];
-	if (epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) || start_child(cif, fds[1]) < 0) {
+	if (epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) ||
+	    recheck_child(cif, RECHECK_ALL, fds[1]) < 0) {
 		fails(r, cif, strerror(errno));
 		close(fds[0]);
 	} else {
 		r->pipe_fd = fds[0];
 		r->begun_ms = now_ms();
+		r->told = false;
 	}
 	close(fds[1]);
 }
 
-/* True once the child has said all. */
-static bool read_some(struct recheck *r)
+/* Others' rules, if they are not what they were. True: recheck_take_rules() has something. */
+static bool take_rules(struct recheck *r, const struct conf_if *cif, const json_t *json,
+		       const char *line)
+{
+	const char *why = json_string_value(json_object_get(json, "error"));
+	struct foreign *f = NULL;
+
+	if (!why && r->rules && !strcmp(r->rules, line))
+		return false;
+	if (why || foreign_from_json(json, &f)) {
+		if (!r->rules_failing)
+			log_error("%s: others' rules are taken to be what they were: %s", cif->name,
+				  why ? why : "their analysis cannot be read");
+		r->rules_failing = true;
+		return false;
+	}
+	r->rules_failing = false;
+	free(r->rules);
+	r->rules = strdup(line); /* without memory: it is taken again the next time */
+	foreign_free(r->fresh);
+	r->fresh = f;
+	return true;
+}
+
+static unsigned take_line(struct recheck *r, const struct conf_if *cif, const char *line)
+{
+	json_t *json = json_loads(line, 0, NULL);
+	const json_t *rules = json_object_get(json, "rules");
+	const char *why = json_string_value(json_object_get(json, "error"));
+	unsigned news = 0;
+
+	if (!json || why) {
+		fails(r, cif, why ? why : "what was found cannot be read");
+		r->told = true;
+	} else if (rules) {
+		news = take_rules(r, cif, rules, line) ? RECHECK_RULES_NEW : 0;
+	} else {
+		r->failing = false;
+		r->told = true;
+		json_decref(r->findings);
+		r->findings = json_incref(json);
+		news = RECHECK_FINDINGS_NEW;
+	}
+	json_decref(json);
+	return news;
+}
+
+/* 1: it has said all, 0: there is more to come, -1: no memory for it. */
+static int read_some(struct recheck *r)
 {
 	for (;;) {
 		char *grown = realloc(r->text, r->n + 65536);
 		ssize_t n;
 
 		if (!grown)
-			return true;
+			return -1;
 		r->text = grown;
 		n = read(r->pipe_fd, r->text + r->n, 65535);
 		if (n < 0)
 			return errno != EAGAIN && errno != EINTR;
 		r->n += (size_t)n;
 		r->text[r->n] = '\0';
-		if (!n || r->n > OUTPUT_MAX)
-			return true;
+		if (!n)
+			return 1;
+		if (r->n > OUTPUT_MAX)
+			return -1;
 	}
 }
 
-static bool take(struct recheck *r, const struct conf_if *cif)
+static unsigned take_lines(struct recheck *r, const struct conf_if *cif)
 {
-	json_t *json = r->n ? json_loads(r->text, 0, NULL) : NULL;
-	const char *why = json_string_value(json_object_get(json, "error"));
+	unsigned news = 0;
+	char *end;
 
+	while (r->text && (end = memchr(r->text + r->seen, '\n', r->n - r->seen))) {
+		*end = '\0';
+		news |= take_line(r, cif, r->text + r->seen);
+		r->seen = (size_t)(end - r->text) + 1;
+	}
+	return news;
+}
+
+unsigned recheck_ready(struct recheck *r, const struct conf_if *cif)
+{
+	uint64_t n;
+	unsigned news;
+	int end;
+
+	if (read(r->timer_fd, &n, sizeof(n)) == sizeof(n) && r->wanted && r->pipe_fd < 0)
+		begin(r, cif);
+	if (r->pipe_fd < 0)
+		return 0;
+	end = read_some(r);
+	news = take_lines(r, cif);
+	if (!end)
+		return news;
+	if (!r->told)
+		fails(r, cif,
+		      end < 0 ? "there is too much to tell" : "the process that does it ended");
 	end_child(r);
 	r->took_ms = now_ms() - r->begun_ms;
 	if (r->wanted)
 		arm(r, due_in(r));
-	if (!json || why) {
-		fails(r, cif, why ? why : "the process that does it ended");
-		json_decref(json);
-		return false;
-	}
-	r->failing = false;
-	json_decref(r->findings);
-	r->findings = json;
-	return true;
+	return news;
 }
 
-bool recheck_ready(struct recheck *r, const struct conf_if *cif)
+void recheck_answer(const struct conf_if *cif, int fd)
 {
-	uint64_t n;
+	static const char failed[] = "{\"error\":\"cannot start a process\"}";
 
-	if (read(r->timer_fd, &n, sizeof(n)) == sizeof(n) && r->wanted && r->pipe_fd < 0)
-		begin(r, cif);
-	return r->pipe_fd >= 0 && read_some(r) && take(r, cif);
+	if (recheck_child(cif, RECHECK_FINDINGS, fd) < 0 &&
+	    send(fd, failed, sizeof(failed) - 1, MSG_NOSIGNAL) < 0)
+		log_debug("a client of `einat check` is gone");
+	close(fd);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `einat check` again while einat runs. The work is done in a child process: however many rules
- * there are, and whatever is in them, the event loop goes on, and the NAT with it.
+ * Others' rules, and `einat check`, again while einat runs. The work is done in a child process:
+ * however many rules there are, and whatever is in them, the event loop goes on, and the NAT with
+ * it.
  */
 #ifndef EINAT_RECHECK_H
 #define EINAT_RECHECK_H
@@ -9,6 +10,7 @@
 #include <jansson.h>
 
 #include "lib/err.h"
+#include "nft/foreign.h"
 #include "src/config.h"
 
 struct recheck;
@@ -24,11 +26,16 @@ int recheck_fd(const struct recheck *r); /* readable: call recheck_ready() */
 void recheck_want(struct recheck *r);
 /** recheck_anew() - the same, and a check under way counts for nothing: it is of another config. */
 void recheck_anew(struct recheck *r);
-/** recheck_ready() - go on; @cif is what is checked. True: recheck_findings() has changed. */
-bool recheck_ready(struct recheck *r, const struct conf_if *cif);
+#define RECHECK_RULES_NEW    1u /* recheck_take_rules() has something */
+#define RECHECK_FINDINGS_NEW 2u /* recheck_findings() has changed */
+/** recheck_ready() - go on; @cif is what is checked. Returns a mask of these. */
+unsigned recheck_ready(struct recheck *r, const struct conf_if *cif);
+/** recheck_take_rules() - others' rules as they are now, the caller's; NULL: as they were. */
+struct foreign *recheck_take_rules(struct recheck *r);
 /**
  * recheck_findings() - those of the last check that succeeded, as findings_json() makes them, with
- * the "generation" of the rules if these stood still meanwhile; NULL before the first. Borrowed.
+ * the "generation" of the rules if these stood still meanwhile; NULL before the first. Of very many
+ * the heaviest, see "omitted". Borrowed.
  */
 const json_t *recheck_findings(const struct recheck *r);
 /** recheck_answer() - have a child check anew and write the findings to @fd, which is closed. */

@@ -45,7 +45,19 @@ static bool step(struct recheck *r, const struct conf_if *cif, int ms)
 {
 	struct pollfd p = { .fd = recheck_fd(r), .events = POLLIN };
 
-	return poll(&p, 1, ms) == 1 && recheck_ready(r, cif);
+	return poll(&p, 1, ms) == 1 && recheck_ready(r, cif) & RECHECK_FINDINGS_NEW;
+}
+
+/* Until a check has ended; what it has brought. */
+static unsigned whole_check(struct recheck *r)
+{
+	struct pollfd p = { .fd = recheck_fd(r), .events = POLLIN };
+	unsigned news = 0;
+
+	for (long end = now_ms() + 20000; now_ms() < end && !(news & RECHECK_FINDINGS_NEW);)
+		if (poll(&p, 1, 100) == 1)
+			news |= recheck_ready(r, &confs[0]);
+	return news;
 }
 
 /* Until findings have come; false if none do. */
@@ -72,6 +84,43 @@ static void test_findings(void **state)
 	assert_string_equal(about(r), "one");
 	assert_true(json_is_integer(json_object_get(recheck_findings(r), "generation")));
 	assert_false(step(r, &confs[0], 400)); /* and no second one */
+}
+
+static size_t dnats(struct recheck *r)
+{
+	struct foreign *f = recheck_take_rules(r);
+	size_t n;
+
+	assert_non_null(f);
+	assert_null(recheck_take_rules(r));
+	n = f->n_dnat;
+	foreign_free(f);
+	return n;
+}
+
+/* Others' rules come with the check, if they are not what they were. */
+static void test_rules(void **state)
+{
+	struct recheck *r = *state;
+
+	assert_null(recheck_take_rules(r));
+	recheck_want(r);
+	assert_int_equal(whole_check(r), RECHECK_RULES_NEW | RECHECK_FINDINGS_NEW);
+	assert_int_equal(dnats(r), 0);
+	signal(SIGCHLD, SIG_DFL);
+	sh("nft 'add table ip t; add chain ip t p { type nat hook prerouting priority -100; }; "
+	   "add rule ip t p udp dport 20001 dnat to 10.0.0.2'");
+	recheck_want(r);
+	assert_int_equal(whole_check(r), RECHECK_RULES_NEW | RECHECK_FINDINGS_NEW);
+	assert_int_equal(dnats(r), 1);
+	signal(SIGCHLD, SIG_DFL);
+	sh("ip link set two mtu 1400");
+	recheck_want(r);
+	assert_int_equal(whole_check(r), RECHECK_FINDINGS_NEW);
+	assert_null(recheck_take_rules(r));
+	recheck_anew(r); /* another mark may make another answer of the same rules */
+	assert_int_equal(whole_check(r), RECHECK_RULES_NEW | RECHECK_FINDINGS_NEW);
+	assert_int_equal(dnats(r), 1);
 }
 
 /* A reload while a check is under way: what that finds is of the old configuration. */
@@ -116,6 +165,8 @@ static void test_nothing_left(void **state)
 		}
 	}
 	assert_true(wait_findings(r, &confs[0]));
+	for (long end = now_ms() + 5000; now_ms() < end && open_fds() != fds;)
+		step(r, &confs[0], 10); /* the child ends */
 	assert_int_equal(open_fds(), fds);
 	for (long end = now_ms() + 5000; now_ms() < end && waitpid(-1, NULL, WNOHANG) >= 0;)
 		usleep(10000);
@@ -150,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_findings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_child, setup, teardown),

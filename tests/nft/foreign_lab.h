@@ -4,7 +4,7 @@
 #define EINAT_TEST_FOREIGN_LAB_H
 
 #include "netlab.h"
-#include "nft/foreign.h"
+#include "nft/foreign_json.h"
 
 struct lines {
 	char *line[512];
@@ -130,6 +130,18 @@ static inline void put_drops(struct lines *l, const struct foreign *f, bool ipv6
 	}
 }
 
+/* As the process that reads the rules hands them to einat. */
+static inline struct foreign *handed_over(struct foreign *f)
+{
+	json_t *json = foreign_to_json(f);
+	struct foreign *g;
+
+	assert_int_equal(foreign_from_json(json, &g), 0);
+	json_decref(json);
+	foreign_free(f);
+	return g;
+}
+
 static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mask, bool ipv6)
 {
 	struct lines l = { .n = 0 };
@@ -141,6 +153,7 @@ static inline char *foreign_text(const char *ifname, uint32_t mark, uint32_t mas
 
 	if (foreign_read(ifname, mark, mask, &f, &err))
 		fail_msg("foreign_read: %s", err.text);
+	f = handed_over(f);
 	put_snats(&l, f, ipv6);
 	put_dnats(&l, f, ipv6);
 	put_drops(&l, f, ipv6);

@@ -94,6 +94,12 @@ static void test_order(void **state)
 	assert_string_equal(fs.f[2].where, "b");
 	assert_true(fs.f[2].will);
 	assert_string_equal(fs.f[3].code->name, "subnet-left-out");
+	findings_keep(&fs, 4);
+	assert_int_equal(fs.omitted, 0);
+	findings_keep(&fs, 3);
+	assert_int_equal(fs.n, 3);
+	assert_int_equal(fs.omitted, 1);
+	assert_string_equal(fs.f[2].where, "b");
 	findings_clear(&fs);
 	assert_int_equal(fs.n, 0);
 }
