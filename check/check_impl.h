@@ -26,6 +26,8 @@ int check_rules(struct check *x); /* packet filter rules */
 int check_own(struct check *x); /* what a running einat has written */
 int check_left(struct check *x); /* last: what is left of the slice */
 
+/** port_set_longest() - the longest range of @s; returns its length, 0: there is none. */
+int port_set_longest(const struct port_set *s, uint16_t *ret_lo, uint16_t *ret_hi);
 /** check_take() - a port of the slice that is not einat's. */
 int check_take(struct check *x, unsigned proto, uint16_t lo, uint16_t hi);
 

@@ -83,9 +83,9 @@ const struct code codes[] = {
 	  "external address." },
 	{ "tproxy-slice", SEV_WARNING, "a transparent proxy takes packets of the slice",
 	  "What the proxy takes is answered by this host, and never reaches einat.",
-	  "A TPROXY rule hands packets to a local socket. Outgoing packets of the slice that it "
-	  "takes "
-	  "become connections of the proxy, which are this host's own and are not translated "
+	  "A TPROXY rule hands packets to a local socket; a REDIRECT rule for all ports does the "
+	  "same with connections. Outgoing packets of the slice that it takes become connections "
+	  "of the proxy, which are this host's own and are not translated "
 	  "by einat. Incoming ones never reach the internal host.\n\n"
 	  "This may be what is wanted. If not, confine the rule, or exclude the slice's hosts from "
 	  "it." },
@@ -216,7 +216,10 @@ const struct code codes[] = {
 	  "port "
 	  "with a socket. Still each of them costs a translation, and a UDP socket without a "
 	  "connection may wait for packets on a port that a binding gets later.\n\n"
-	  "Reserve the slice's ports: programs that ask for one of them by number still get it, "
+	  "Where the slice leaves none of the range, move the range out of the slice, or give "
+	  "ports of the slice back: with all of them reserved this host could not connect to "
+	  "anything. Otherwise reserve the slice's ports: programs that ask for one of them by "
+	  "number still get it, "
 	  "the kernel just does not pick them.\n\n"
 	  "    sysctl -w net.ipv4.ip_local_reserved_ports=20000-29999" },
 	{ "forwarding-off", SEV_WARNING, "this host does not forward packets",

@@ -56,6 +56,17 @@ static const char *iptables_of(const struct fw_table *t)
 	return t->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
 }
 
+/* Its configuration is read from above, and the first line that fits decides. */
+#define UPNP_DENY                                                                                  \
+	"\n# or keep miniupnpd out of the slice: in miniupnpd.conf, before any allow: "            \
+	"deny LOW-HIGH 0.0.0.0/0 0-65535"
+
+/* ufw-docker's rules stand in Docker's chain, in front of ufw's own. */
+static bool of_ufw_docker(const struct mend_ask *a)
+{
+	return !strncmp(a->chain->name, "ufw-docker-", 11);
+}
+
 /* The chain of the program in @table in which users may put rules. */
 static const char *user_chain(const struct mend_ask *a)
 {
@@ -63,6 +74,8 @@ static const char *user_chain(const struct mend_ask *a)
 	const char *name = NULL;
 
 	if (a->owner == OWNER_DOCKER)
+		name = "DOCKER-USER";
+	else if (of_ufw_docker(a))
 		name = "DOCKER-USER";
 	else if (a->owner == OWNER_UFW)
 		name = v6 ? "ufw6-before-forward" : "ufw-before-forward";
@@ -80,6 +93,11 @@ static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t m
 	const struct fw_table *t = a->chain->table;
 	const char *user = user_chain(a), *tool = iptables_of(t);
 	struct word table, chain;
+
+	if (of_ufw_docker(a) && user)
+		return text("# in /etc/ufw/%s, first of ufw-docker's rules, then: ufw reload\n"
+			    "-A DOCKER-USER -m mark --mark 0x%x/0x%x -j ACCEPT",
+			    t->family == NFPROTO_IPV6 ? "after6.rules" : "after.rules", mark, mask);
 
 	if (a->owner == OWNER_UFW && user)
 		return text("# in /etc/ufw/%s, before its COMMIT, then: ufw reload\n"
@@ -206,17 +224,28 @@ char *mend_replies(const struct mend_ask *a)
 	return mend_accept(a);
 }
 
-char *mend_ports(enum owner owner)
+char *mend_ports(enum owner owner, const char *ports, const char *other)
 {
 	if (owner == OWNER_LIBVIRT)
 		return text("# nothing has to be done; to keep it out of the slice:\n"
 			    "# virsh net-edit NAME, <forward mode='nat'><nat>"
 			    "<port start='LOW' end='HIGH'/></nat></forward>");
+	if (owner == OWNER_UPNP)
+		return text("--exclude-ports %s" UPNP_DENY, ports);
+	if (other)
+		return text("# let it give out ports that are not in the slice, such as %s", other);
 	return text("# let it give out ports that are not in the slice");
 }
 
 char *mend_confine(const struct mend_ask *a, const char *addr)
 {
+	bool nft = table_tool(a->snap, a->chain->table) == TEXT_NFT;
+	const char *to = nft ? "ip daddr" : "-d";
+	const char *local = nft ? "fib daddr type local" : "-m addrtype --dst-type LOCAL";
+	const char *not_in = nft ? "iifname != \"%s\"" : "! -i %s";
+	char in[40];
+
+	snprintf(in, sizeof(in), not_in, a->ifname);
 	if (a->owner == OWNER_FIREWALLD)
 		return text("# in place of the forward port, a rich rule with the external "
 			    "address:\n"
@@ -227,8 +256,21 @@ char *mend_confine(const struct mend_ask *a, const char *addr)
 		return text("uci set firewall.@redirect[N].src_dip=%s\n"
 			    "uci commit firewall && service firewall reload",
 			    addr);
-	return text("# confine it to the external address, by adding: %s %s",
-		    table_tool(a->snap, a->chain->table) == TEXT_NFT ? "ip daddr" : "-d", addr);
+	if (a->owner == OWNER_UPNP)
+		return text("# miniupnpd writes this rule; confine the rule that jumps to its "
+			    "chain, by adding: %s",
+			    local);
+	if (a->redirect && a->any_iif)
+		return text("# confine it to what does not enter on %s, by adding: %s", a->ifname,
+			    in);
+	if (a->any_iif)
+		return text("# confine it to the external address, by adding: %s %s (where "
+			    "that changes: %s)\n"
+			    "# or, if it is for what internal hosts send, by adding: %s",
+			    to, addr, local, in);
+	return text("# confine it to the external address, by adding: %s %s (where that "
+		    "changes: %s)",
+		    to, addr, local);
 }
 
 char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
@@ -250,12 +292,25 @@ char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
 		move = "# or move it: uci set firewall.@redirect[N].src_dport=PORT";
 		break;
 	case OWNER_UPNP:
-		move = "# or keep miniupnpd out of the slice in miniupnpd.conf: "
-		       "deny LOW-HIGH 0.0.0.0/0 0-65535";
+		move = UPNP_DENY + 1;
 		break;
 	case OWNER_KUBE:
 		move = "# or choose another nodePort for the service";
 		break;
+	case OWNER_CNI:
+		move = "# or choose another hostPort for the pod";
+		break;
+	case OWNER_LXD:
+		move = "# or move it: lxc network forward port remove NETWORK ADDRESS ...";
+		break;
+	case OWNER_INCUS:
+		move = "# or move it: incus network forward port remove NETWORK ADDRESS ...";
+		break;
+	case OWNER_FLANNEL:
+	case OWNER_CALICO:
+	case OWNER_CILIUM:
+	case OWNER_FAIL2BAN:
+	case OWNER_CROWDSEC:
 	case OWNER_NOBODY:
 	case OWNER_UFW:
 	case OWNER_TAILSCALE:

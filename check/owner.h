@@ -22,6 +22,14 @@ enum owner {
 	OWNER_PBR,
 	OWNER_UPNP,
 	OWNER_NETWORKD,
+	OWNER_CNI,
+	OWNER_FLANNEL,
+	OWNER_CALICO,
+	OWNER_CILIUM,
+	OWNER_LXD,
+	OWNER_INCUS,
+	OWNER_FAIL2BAN,
+	OWNER_CROWDSEC,
 	OWNER_COUNT,
 };
 
@@ -46,6 +54,8 @@ struct mend_ask {
 	const char *ifname; /* external interface */
 	bool behind_routing; /* @chain is at forward or postrouting: not before the routing decision
 			      */
+	bool redirect; /* the rule is a redirect to this host */
+	bool any_iif; /* the rule asks for no interface */
 	uint32_t mark, mask; /* inbound mark, host byte order; mask 0: none is set yet */
 };
 
@@ -57,9 +67,12 @@ char *mend_accept(const struct mend_ask *a);
  * routing decision, whatever belongs to a known connection.
  */
 char *mend_replies(const struct mend_ask *a);
-/** mend_ports() - keep a SNAT rule that gives out ports of the slice from these. */
-char *mend_ports(enum owner owner);
-/** mend_confine() - confine a DNAT rule to the external address @addr. */
+/**
+ * mend_ports() - keep a SNAT rule that gives out @ports of the slice from these; @other: a range
+ * that it could give out instead, NULL: there is none.
+ */
+char *mend_ports(enum owner owner, const char *ports, const char *other);
+/** mend_confine() - confine a DNAT rule to the external address @addr, or to what is inside. */
 char *mend_confine(const struct mend_ask *a, const char *addr);
 /** mend_dnat() - move a published or forwarded port out of the slice; @ports as text. */
 char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports);

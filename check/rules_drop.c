@@ -125,6 +125,7 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 {
 	struct finding *f = fw_hit_finding(fw, h);
 	struct mend_ask ask = mend_ask(fw, h, f->text);
+	const char *some = fw_hit_few_ports(h, NULL) ? ", for some internal ports" : "";
 	char more[MORE_SIZE];
 
 	more_text(h, more);
@@ -133,7 +134,7 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 		    h->will ? "drops" : "can drop",
 		    reply ? "replies to flows of the slice"
 			  : "new connections to bindings of the slice",
-		    fw_hit_names_ports(fw, h, false) ? ", for some internal ports" : "", more);
+		    some, more);
 	/* behind the routing decision a masqueraded connection's reply looks the same */
 	if (reply && behind_routing(h)) {
 		f->severity = SEV_WARNING;
@@ -141,11 +142,10 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 			fw->x->fs, &f->what,
 			"%s %s what comes back to internal hosts, masqueraded connections too%s%s",
 			h->rule ? "this rule" : "the policy of this chain",
-			h->will ? "drops" : "can drop",
-			fw_hit_names_ports(fw, h, false) ? ", for some internal ports" : "", more);
+			h->will ? "drops" : "can drop", some, more);
 	}
 	/* some ports of the inside that are not to be reached: the operator knows */
-	if (fw_hit_names_ports(fw, h, false))
+	if (*some)
 		f->severity = SEV_NOTE;
 	f->can_open =
 		!reply && f->severity != SEV_NOTE && f->table && f->chain && can_open(fw, h, f);
@@ -155,19 +155,21 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 /* A forward that matches the port alone takes bindings with that internal port: only those. */
 static void tell_dnat(struct fwx *fw, const struct hit *h, struct finding *f)
 {
+	bool some = (h->named & 1u << DIM_DPORT) || fw_hit_few_ports(h, NULL);
 	char buf[NET_ADDR_STRLEN];
 	struct mend_ask ask;
 
-	if (fw_hit_names_ports(fw, h, false))
+	if (some)
 		f->severity = SEV_WARNING;
 	finding_set(fw->x->fs, &f->what, "this rule sends %s somewhere else",
-		    fw_hit_names_ports(fw, h, false)
-			    ? "new connections to bindings whose internal port it names"
-			    : "what einat has translated inwards");
+		    some ? "new connections to bindings whose internal port it names"
+			 : "what einat has translated inwards");
 	if (!fw->x->external.n)
 		return;
 	net_addr_format(&fw->x->external.p[0].addr, buf);
 	ask = mend_ask(fw, h, f->text);
+	ask.redirect = h->what == WALK_REDIRECT;
+	ask.any_iif = !(h->named & 1u << DIM_IIF);
 	f->mend = mend_confine(&ask, buf);
 }
 

@@ -18,6 +18,23 @@ static int left_out(struct fwx *fw)
 	return ret;
 }
 
+/* Networks that are attached to other interfaces; a single address is no network. */
+static int attached(struct fwx *fw)
+{
+	const struct host *h = fw->x->host;
+	int ret = 0;
+
+	for (size_t i = 0; i < h->n_addrs && !ret; i++) {
+		const struct host_addr *a = &h->addrs[i];
+		struct net_prefix p = net_prefix_of(&a->addr, a->len);
+
+		if (a->len >= 128 || (fw->x->link && a->ifindex == fw->x->link->ifindex))
+			continue;
+		ret = net_list_add(&fw->attached, &p);
+	}
+	return ret;
+}
+
 static struct net_addr *addresses(const struct host *h)
 {
 	struct net_addr *local = calloc(h->n_addrs + 1, sizeof(*local));
@@ -51,7 +68,7 @@ static struct space *make_space(struct check *x, const struct net_addr *local)
 	for (size_t i = 0; s && i < x->host->n_links; i++)
 		space_ifid(s, x->host->links[i].name);
 	if (s)
-		space_ifid(s, x->conf->name);
+		space_outside(s, x->conf->name);
 	return s;
 }
 
@@ -61,6 +78,8 @@ int check_rules(struct check *x)
 	struct fwx fw = { .x = x };
 	int ret = local ? read_owners(&fw, local) : -ENOMEM;
 
+	if (!ret)
+		ret = attached(&fw);
 	if (!ret) {
 		fw.space = make_space(x, local);
 		ret = fw.space ? 0 : -ENOMEM;
@@ -72,6 +91,7 @@ int check_rules(struct check *x)
 	if (!ret)
 		ret = fw_check_drops(&fw);
 	net_list_free(&fw.left_out);
+	net_list_free(&fw.attached);
 	foreign_free(fw.foreign);
 	space_free(fw.space);
 	free(local);

@@ -31,6 +31,7 @@ struct fwx {
 	struct space *space;
 	struct foreign *foreign; /* who masquerades what: as the plan sees it */
 	struct net_list left_out; /* subnets that foreign rules own */
+	struct net_list attached; /* networks of other interfaces: nothing for them leaves here */
 	struct hit *hit;
 	size_t n_hit;
 	bool reply; /* the packets belong to connections that are known */
@@ -59,6 +60,10 @@ bool walk_drops(enum walk_what what); /* by rule or by policy */
 void fw_clear_hits(struct fwx *fw);
 /** fw_hit_finding() - a finding with the place, the text and the owner of @h. */
 struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);
+/** fw_hit_few_ports() - less than half of the ports (@of: of these, by protocol) meet the rule. */
+bool fw_hit_few_ports(const struct hit *h, const struct port_set *of);
+/** fw_hit_owns_ports() - a DNAT rule that asks for ports, and so owns those of the slice. */
+bool fw_hit_owns_ports(const struct fwx *fw, const struct hit *h);
 /** fw_hit_names_ports() - not all destination ports (@of_slice: of the slice) meet the rule. */
 bool fw_hit_names_ports(const struct fwx *fw, const struct hit *h, bool of_slice);
 bool fw_is_own(const struct fw_table *t); /* einat's own table */

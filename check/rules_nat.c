@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who else translates: SNAT before the claim, SNAT onto slice ports, DNAT inside the slice. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ static const char *slice_code(struct fwx *fw, const struct walk_meeting *m)
 		/* at the claim's own priority the chain that was registered last is first */
 		return m->base->priority <= PRI_CLAIM ? "snat-before-claim" : NULL;
 	case WALK_DNAT:
-	case WALK_REDIRECT:
 		return NULL; /* on the LAN side: the operator's wish, einat sees the outcome */
+	case WALK_REDIRECT: /* a proxy, too */
 	case WALK_TPROXY:
 		return "tproxy-slice";
 	case WALK_NOTRACK:
@@ -46,8 +47,12 @@ static const char *slice_code(struct fwx *fw, const struct walk_meeting *m)
 static void tell_outwards(struct fwx *fw, struct hit *h)
 {
 	const char *wan = fw->x->conf->name;
-	struct finding *f = fw_hit_finding(fw, h);
+	struct finding *f;
 
+	/* some ports, such as DNS: a service of this host, as the operator wishes */
+	if (h->what == WALK_REDIRECT && (h->named & 1u << DIM_DPORT || fw_hit_few_ports(h, NULL)))
+		return;
+	f = fw_hit_finding(fw, h);
 	if (!strcmp(h->code, "snat-before-claim")) {
 		if (h->base->priority == PRI_CLAIM)
 			f->will = false;
@@ -66,7 +71,8 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 		finding_set(fw->x->fs, &f->mend, "# except the hosts of the slice from the rule");
 	} else if (!strcmp(h->code, "tproxy-slice")) {
 		finding_set(fw->x->fs, &f->what,
-			    "this rule hands packets that would leave on %s to a local proxy", wan);
+			    "this rule hands %s that would leave on %s to a local proxy",
+			    h->what == WALK_REDIRECT ? "connections" : "packets", wan);
 		finding_set(fw->x->fs, &f->mend, "# except the hosts of the slice from the rule");
 	} else if (!strcmp(h->code, "flow-offload")) {
 		finding_set(fw->x->fs, &f->what,
@@ -105,17 +111,62 @@ static const char *rest_code(struct fwx *fw, const struct walk_meeting *m)
 	return NULL;
 }
 
+/* Its packet leaves on the external interface: not so if it is for a network at another one. */
+static bool leaves_here(const struct fwx *fw, const struct box *b)
+{
+	struct net_list to = { 0 };
+	bool inside = !box_nets(b, DIM_DADDR, &to);
+
+	for (size_t i = 0; i < to.n && inside; i++) {
+		bool in = false;
+
+		for (size_t j = 0; j < fw->attached.n && !in; j++)
+			in = fw->attached.p[j].len <= to.p[i].len &&
+			     net_prefix_contains(&fw->attached.p[j], &to.p[i].addr);
+		inside = in;
+	}
+	net_list_free(&to);
+	return !inside;
+}
+
 static const char *any_snat(struct fwx *fw, const struct walk_meeting *m)
 {
 	(void)fw;
 	return m->what == WALK_SNAT ? "rest-unnatted" : NULL;
 }
 
+/* What of the ports that @op gives out is in the slice, and the longest range that is not. */
+static void mend_given(struct fwx *fw, const struct hit *h, struct finding *f)
+{
+	struct port_set left = { 0 };
+	uint16_t lo = h->op->nat.port_lo, hi = h->op->nat.port_hi ? h->op->nat.port_hi : lo;
+	char ports[32], other[16];
+	bool failed = port_set_add(&left, lo, hi);
+
+	for (unsigned p = 0; p < PROTO_COUNT && !failed; p++)
+		if (h->protos & 1u << p && 1u << p != PROTO_ICMP)
+			failed = port_set_subtract(&left, &fw->x->slice[p]);
+	snprintf(ports, sizeof(ports), lo == hi ? "%s:%u" : "%s:%u-%u",
+		 proto_name(h->protos & PROTO_UDP ? PROTO_UDP : PROTO_TCP), lo, hi);
+	if (port_set_longest(&left, &lo, &hi) > 1)
+		snprintf(other, sizeof(other), "%u-%u", lo, hi);
+	else
+		*other = '\0';
+	f->mend = mend_ports(owner_of(fw->x->fw, h->chain, h->rule, f->text), ports,
+			     *other ? other : NULL);
+	fw->failed |= failed;
+	port_set_free(&left);
+}
+
 static void tell_rest(struct fwx *fw, const struct hit *h)
 {
 	struct finding *f = fw_hit_finding(fw, h);
 
-	if (names_slice_port(fw, h->op, h->protos))
+	if (names_slice_port(fw, h->op, h->protos) &&
+	    (!h->op->nat.port_hi || h->op->nat.port_hi == h->op->nat.port_lo))
+		finding_set(fw->x->fs, &f->what, "this rule gives out port %u of the slice",
+			    h->op->nat.port_lo);
+	else if (names_slice_port(fw, h->op, h->protos))
 		finding_set(fw->x->fs, &f->what, "this rule gives out ports of the slice (%u-%u)",
 			    h->op->nat.port_lo, h->op->nat.port_hi);
 	else if (h->base->priority < PRI_CLAIM)
@@ -134,7 +185,7 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 	    h->op->nat.port_hi == 65535 && h->base->priority >= PRI_CLAIM)
 		f->severity = SEV_NOTE;
 	if (names_slice_port(fw, h->op, h->protos))
-		f->mend = mend_ports(owner_of(fw->x->fw, h->chain, h->rule, f->text));
+		mend_given(fw, h, f);
 	else if (h->base->priority < PRI_CLAIM)
 		finding_set(fw->x->fs, &f->mend, "# hook its chain at priority srcnat (100)");
 	else
@@ -164,7 +215,7 @@ static void tell_shadowed(struct fwx *fw, const struct hit *h)
 		struct hit shadow = *h;
 		struct finding *f;
 
-		if (!fw_hit_names_ports(fw, h, true) || !port_set_contains(&h->ports[p], c->port))
+		if (!fw_hit_owns_ports(fw, h) || !port_set_contains(&h->ports[p], c->port))
 			continue;
 		shadow.code = "forward-shadowed";
 		f = fw_hit_finding(fw, &shadow);
@@ -182,7 +233,7 @@ static int tell_dnat(struct fwx *fw, const struct hit *h)
 	struct finding *f = NULL;
 	int ret = 0;
 
-	if (!fw_hit_names_ports(fw, h, true)) {
+	if (!fw_hit_owns_ports(fw, h)) {
 		/* a DMZ host: it gets what nobody else takes, and owns no port */
 		f = fw_hit_finding(fw, h);
 		f->severity = SEV_NOTE;
@@ -237,7 +288,7 @@ static int ask(struct fwx *fw, enum walk_path path, void (*describe)(struct fwx 
 
 	fw_clear_hits(fw);
 	fw->code_of = code_of;
-	fw->box_counts = NULL;
+	fw->box_counts = path == WALK_OUTWARDS ? leaves_here : NULL;
 	fw->by_chain = false;
 	describe(fw, &r);
 	ret = fw_walk(fw, path, &r, true);

@@ -123,6 +123,7 @@ static void outwards(struct fwx *fw, struct region *r, bool ipv6)
 	region_keep_ifs(fw->space, r, DIM_OIF, &wan, 1, false);
 	remove_nets(fw, r, DIM_SADDR, &local);
 	remove_nets(fw, r, DIM_DADDR, &local);
+	remove_nets(fw, r, DIM_DADDR, &fw->attached);
 	net_list_free(&local);
 }
 
@@ -290,6 +291,27 @@ static void add_inside(struct fwx *fw, struct region *r, const struct region *an
 	}
 }
 
+/*
+ * What a TCP connection is made of: rules against scans and the like, which drop flags that no
+ * host sends, drop nothing of it.
+ */
+static void keep_tcp_flags(struct fwx *fw, struct region *r, bool reply)
+{
+	/* SYN, and with ECN */
+	static const uint8_t first[] = { 0x02, 0xc2 };
+	/* SYN ACK (with ECE), ACK, FIN ACK, RST ACK, PSH ACK, FIN PSH ACK, RST */
+	static const uint8_t later[] = { 0x12, 0x52, 0x10, 0x11, 0x14, 0x18, 0x19, 0x04 };
+	struct num_range flags[sizeof(later)];
+	size_t n = reply ? sizeof(later) : sizeof(first);
+
+	for (size_t i = 0; i < n; i++) {
+		struct num v = num32(reply ? later[i] : first[i]);
+
+		flags[i] = (struct num_range){ v, v };
+	}
+	region_keep(fw->space, r, DIM_TCPFLAGS, flags, n);
+}
+
 void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 {
 	const struct conf_mark *mark = &fw->x->conf->inbound_mark;
@@ -302,6 +324,7 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 	region_keep_ifs(fw->space, &from, DIM_IIF, &wan, 1, false);
 	remove_nets(fw, &from, DIM_SADDR, &local);
 	remove_nets(fw, &from, DIM_DADDR, &local);
+	keep_tcp_flags(fw, &from, reply);
 	if (mark->mask)
 		region_set_mark(&from, mark->value & mark->mask, UINT32_MAX);
 	if (reply) {

@@ -204,6 +204,17 @@ static bool is_uplink(const struct host *h, const char *name)
 	return false;
 }
 
+/* Whose packets does the rule look at: those of internal hosts, or of this host alone? */
+static bool from_inside(const struct check *x, const struct host_rule *r)
+{
+	if (prefix_is_any(&r->from, r->family) || r->invert)
+		return true;
+	for (size_t i = 0; r->from.len == 128 && i < x->host->n_addrs; i++)
+		if (net_addr_eq(&x->host->addrs[i].addr, &r->from.addr))
+			return false;
+	return is_internal(x, &r->from);
+}
+
 static void check_ways_out(struct check *x, const struct host_rule *r)
 {
 	struct packet_way any = { .family = r->family,
@@ -215,7 +226,7 @@ static void check_ways_out(struct check *x, const struct host_rule *r)
 	if (r->action != FR_ACT_TO_TBL || is_local(r) || is_own(r) || r->l3mdev ||
 	    r->table == RT_TABLE_MAIN || r->table == RT_TABLE_DEFAULT ||
 	    (r->family == AF_INET6 && !conf_uses_ipv6(x->conf)) ||
-	    (*r->iif && is_uplink(x->host, r->iif)) || !strcmp(r->iif, "lo"))
+	    (*r->iif && is_uplink(x->host, r->iif)) || !strcmp(r->iif, "lo") || !from_inside(x, r))
 		return;
 	oif = default_of(x->host, r);
 	if (!oif || (x->link && oif == x->link->ifindex))

@@ -108,10 +108,45 @@ static int parse_reserved(const char *s, struct port_set *ret_set)
 	return ret;
 }
 
-static void tell_port_range(struct check *x, const struct port_set *met, struct port_set *reserved)
+#define OWN_PORTS 1000 /* that this host is left with, at least */
+
+/* Elsewhere than in the slice, or, if that leaves no room, in a part that the slice gives up. */
+static int mend_port_range(struct check *x, struct finding *f, const struct port_set *reserved)
+{
+	struct port_set used = { 0 }, left = { 0 };
+	uint16_t lo = 0, hi = 0;
+	int ret = port_set_copy(&used, &x->slice[0]);
+
+	if (!ret)
+		ret = port_set_union(&used, &x->slice[1]);
+	if (!ret)
+		ret = port_set_union(&used, reserved);
+	if (!ret)
+		ret = port_set_add(&used, 1, 1023);
+	if (!ret)
+		ret = port_set_gaps(&used, &left);
+	if (!ret && port_set_longest(&left, &lo, &hi) >= OWN_PORTS)
+		/* the lower ones are where services listen */
+		finding_set(x->fs, &f->mend, "sysctl -w net.ipv4.ip_local_port_range='%u %u'",
+			    lo < 10000 && hi >= 10000 + OWN_PORTS ? 10000 : lo, hi);
+	else if (!ret)
+		finding_set(x->fs, &f->mend,
+			    "# this host needs ports of its own:\n"
+			    "--exclude-ports udp:49152-65535,tcp:49152-65535\n"
+			    "sysctl -w net.ipv4.ip_local_port_range='49152 65535'");
+	port_set_free(&used);
+	port_set_free(&left);
+	return ret;
+}
+
+/* @met: what of the range @lo to @hi is in the slice. */
+static int tell_port_range(struct check *x, const struct port_set *met, struct port_set *reserved,
+			   uint16_t lo, uint16_t hi)
 {
 	struct finding *f = finding_add(x->fs, "local-port-range");
 	char *which = port_set_format(met), *list;
+	struct port_set left = { 0 };
+	int ret = port_set_add(&left, lo, hi);
 
 	f->will = false;
 	finding_set(x->fs, &f->where, "sysctl net.ipv4.ip_local_port_range");
@@ -119,13 +154,23 @@ static void tell_port_range(struct check *x, const struct port_set *met, struct 
 		    host_sysctl(x->host, "net.ipv4.ip_local_port_range"));
 	finding_set(x->fs, &f->what, "this host picks source ports of its own from %s of the slice",
 		    which ? which : "ports");
-	if (port_set_union(reserved, met))
-		x->fs->failed = true;
-	list = port_set_format(reserved);
-	if (list)
-		finding_set(x->fs, &f->mend, "sysctl -w net.ipv4.ip_local_reserved_ports=%s", list);
 	free(which);
-	free(list);
+	if (!ret)
+		ret = port_set_subtract(&left, reserved);
+	if (!ret)
+		ret = port_set_subtract(&left, met);
+	if (!ret && port_set_count(&left) < OWN_PORTS) {
+		ret = mend_port_range(x, f, reserved);
+	} else if (!ret) {
+		ret = port_set_union(reserved, met);
+		list = port_set_format(reserved);
+		if (list)
+			finding_set(x->fs, &f->mend,
+				    "sysctl -w net.ipv4.ip_local_reserved_ports=%s", list);
+		free(list);
+	}
+	port_set_free(&left);
+	return ret;
 }
 
 static int check_port_range(struct check *x)
@@ -150,7 +195,7 @@ static int check_port_range(struct check *x)
 	if (!ret)
 		ret = port_set_subtract(&met, &reserved);
 	if (!ret && met.n)
-		tell_port_range(x, &met, &reserved);
+		ret = tell_port_range(x, &met, &reserved, (uint16_t)lo, (uint16_t)hi);
 	port_set_free(&met);
 	port_set_free(&reserved);
 	return ret;

@@ -195,8 +195,9 @@ static int lower_ip(struct fw_rule *r, const struct ipt_ip *ip)
 	if (!ret && ip->proto)
 		ret = fw_match_u32(r, FW_F_L4PROTO, ip->invflags & IPT_INV_PROTO, 0xff, ip->proto,
 				   ip->proto);
-	if (!ret && (ip->flags & IPT_F_FRAG))
-		ret = fw_maybe(r);
+	/* conntrack has put fragments together before: -f is never true, ! -f always */
+	if (!ret && (ip->flags & IPT_F_FRAG) && !(ip->invflags & IPT_INV_FRAG))
+		ret = fw_match_add(r, FW_F_L4PROTO, false) ? 0 : -ENOMEM;
 	return ret;
 }
 

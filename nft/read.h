@@ -122,10 +122,16 @@ struct fw_ctset {
 	enum { FW_CT_MARK, FW_CT_ZONE, FW_CT_HELPER, FW_CT_TIMEOUT, FW_CT_OTHER } key;
 };
 
+/* A match without an answer: what can be said of it nevertheless. */
+struct fw_perhaps {
+	enum fw_field field; /* it is about this one, and no negation; FW_F_UNKNOWN: not known */
+	bool both; /* some packets match and some do not, whatever they are (a die is cast) */
+};
+
 enum fw_kind {
 	FW_MATCH,
 	FW_LOOKUP,
-	FW_MAYBE, /* a match that was not understood */
+	FW_MAYBE, /* a match that was not understood, or whose answer cannot be told */
 	FW_VERDICT,
 	FW_SNAT, /* snat, masquerade: final */
 	FW_DNAT, /* final */
@@ -147,6 +153,7 @@ struct fw_op {
 	union {
 		struct fw_match match;
 		struct fw_lookup lookup;
+		struct fw_perhaps perhaps;
 		struct fw_verdict verdict;
 		struct fw_nat nat; /* FW_SNAT, FW_DNAT, FW_REDIRECT, FW_NETMAP, FW_TPROXY */
 		struct fw_setmark setmark;
@@ -308,6 +315,8 @@ int fw_match_range(struct fw_match *m, const void *lo, const void *hi);
 int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, uint32_t lo,
 		 uint32_t hi);
 int fw_maybe(struct fw_rule *r);
+/** fw_perhaps() - the same, with what can be said of it. */
+int fw_perhaps(struct fw_rule *r, enum fw_field f, bool both);
 struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name);
 /** fw_chains_sort(), fw_sets_sort() - so that the look-ups by name find what was added. */
 void fw_chains_sort(struct fw_snapshot *s);

@@ -152,6 +152,15 @@ static int add_piece(struct lower *l, const struct val *v, const struct piece *p
 	return ret;
 }
 
+/* "ip frag-off & 0x1fff", which iptables' -f looks at: 0, as conntrack has put fragments together
+ */
+static bool is_frag_off(const struct lower *l, const struct val *v, size_t len)
+{
+	return l->nfproto == NFPROTO_IPV4 && v->kind == VAL_PAYLOAD &&
+	       v->base == NFT_PAYLOAD_NETWORK_HEADER && v->off == 6 && len == 2 && v->len == 2 &&
+	       v->mask[0] == 0x1f && v->mask[1] == 0xff;
+}
+
 static int cmp_equal(struct lower *l, const struct val *v, const uint8_t *data, size_t len,
 		     bool neg)
 {
@@ -165,6 +174,11 @@ static int cmp_equal(struct lower *l, const struct val *v, const uint8_t *data, 
 		return fw_maybe(l->rule);
 	for (size_t i = 0; i < len; i++)
 		want[i] = data[i] ^ v->xor [i];
+	if (is_frag_off(l, v, len)) {
+		if (all_zero(want, len) != neg)
+			return 0;
+		return fw_match_add(l->rule, FW_F_L4PROTO, false) ? 0 : -ENOMEM; /* none of all */
+	}
 	/* several fields compared at once: equal splits into one match each, unequal does not */
 	if (!n || (neg && (n != 1 || !all)))
 		return fw_maybe(l->rule);

@@ -95,7 +95,17 @@ struct fw_op *fw_op_add(struct fw_rule *r, enum fw_kind kind)
 
 int fw_maybe(struct fw_rule *r)
 {
-	return fw_op_add(r, FW_MAYBE) ? 0 : -ENOMEM;
+	return fw_perhaps(r, FW_F_UNKNOWN, false);
+}
+
+int fw_perhaps(struct fw_rule *r, enum fw_field f, bool both)
+{
+	struct fw_op *op = fw_op_add(r, FW_MAYBE);
+
+	if (!op)
+		return -ENOMEM;
+	op->perhaps = (struct fw_perhaps){ .field = f, .both = both };
+	return 0;
 }
 
 struct fw_match *fw_match_add(struct fw_rule *r, enum fw_field f, bool neg)

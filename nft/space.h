@@ -108,6 +108,8 @@ uint64_t space_work(const struct space *s);
  * not named is in one class with all other names of the same longest wildcard.
  */
 uint32_t space_ifid(struct space *s, const char *name);
+/** space_outside() - examples of what enters on @name alone have a sender from outside. */
+void space_outside(struct space *s, const char *name);
 enum { SPACE_IF_NONE = 0, SPACE_IF_OTHER = 1 }; /* no interface; those that no rule names */
 uint32_t space_ifid_top(const struct space *s); /* greatest identity */
 bool space_ifclass(const struct space *s, uint32_t id); /* stands for several names */

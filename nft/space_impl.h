@@ -34,6 +34,7 @@ struct space {
 	bool local_known;
 	bool tracked[2]; /* some rule makes conntrack look at IPv4, at IPv6 */
 	size_t max_boxes;
+	uint32_t outside; /* interface: what enters there has a sender outside; 0: not told */
 	struct set_index **index; /* hash by set */
 	size_t n_index;
 };

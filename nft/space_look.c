@@ -94,8 +94,22 @@ static uint32_t pick(const struct num_set *set, const uint32_t *liked, size_t n)
 	pick(set, (const uint32_t[]){ __VA_ARGS__ },                                               \
 	     sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
+void space_outside(struct space *s, const char *name)
+{
+	s->outside = space_ifid(s, name);
+}
+
+/* Addresses of outside are liked better than those of inside? */
+static bool likes_outside(const struct space *s, const struct box *b, enum dim d)
+{
+	const struct num_set *in = b->dim[DIM_IIF];
+
+	return d == DIM_DADDR || (s->outside && in->n == 1 && in->r[0].lo.lo == s->outside &&
+				  in->r[0].hi.lo == s->outside);
+}
+
 /* A host of the range: not the first address of a network if there is a choice. */
-static struct num pick_addr(const struct box *b, enum dim d)
+static struct num pick_addr(const struct space *s, const struct box *b, enum dim d)
 {
 	static const char *const liked[2][2][5] = {
 		{ { "192.168.1.10", "198.51.100.7", "10.0.0.10", "172.16.0.10", "8.8.8.8" },
@@ -109,7 +123,7 @@ static struct num pick_addr(const struct box *b, enum dim d)
 	for (size_t i = 0; i < 5; i++) {
 		struct net_addr a;
 
-		if (!net_addr_parse(liked[is6(b)][d == DIM_DADDR][i], &a) &&
+		if (!net_addr_parse(liked[is6(b)][likes_outside(s, b, d)][i], &a) &&
 		    num_set_has(set, num_of_addr(&a)))
 			return num_of_addr(&a);
 	}
@@ -174,8 +188,8 @@ bool region_example(const struct space *s, const struct region *r,
 		.tcp_flags = (uint8_t)PICK(b->dim[DIM_TCPFLAGS], 0x02, 0x10, 0x12),
 		.iif = pick_if(s, b->dim[DIM_IIF]),
 		.oif = pick_if(s, leaves(s, b)),
-		.saddr = num_to_addr(pick_addr(b, DIM_SADDR), b->family),
-		.daddr = num_to_addr(pick_addr(b, DIM_DADDR), b->family),
+		.saddr = num_to_addr(pick_addr(s, b, DIM_SADDR), b->family),
+		.daddr = num_to_addr(pick_addr(s, b, DIM_DADDR), b->family),
 		.sport = (uint16_t)PICK(b->dim[DIM_SPORT], 40000, 50000, 30000, 1024, 443, 53),
 		.dport = (uint16_t)PICK(b->dim[DIM_DPORT], 443, 53, 80, 20000, 3478, 51820),
 		.mark = b->mark.val & b->mark.known,

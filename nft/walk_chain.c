@@ -207,6 +207,71 @@ static int apply_ctset(struct flow *f, struct region *r)
 	return ret;
 }
 
+/* A rule that only counts or logs changes nothing, however unsure it is whom it matches. */
+static bool has_effect(const struct fw_rule *r)
+{
+	for (size_t i = 0; i < r->n_ops; i++) {
+		const struct fw_op *op = &r->ops[i];
+
+		if (op->kind == FW_VERDICT && op->verdict.code == FW_CONTINUE)
+			return false;
+		if (op->kind != FW_MATCH && op->kind != FW_MAYBE &&
+		    (op->kind != FW_LOOKUP || op->lookup.vmap))
+			return true;
+	}
+	return false;
+}
+
+#define DROP_CHAIN 8 /* rules of a chain that is there to log and drop */
+#define DROP_DEPTH 2
+
+/* A rule after which there is nothing left to happen but a drop: at once, or in a chain for it. */
+static bool only_drops(const struct fw_rule *r, unsigned depth)
+{
+	const struct fw_op *last = r->n_ops ? &r->ops[r->n_ops - 1] : NULL;
+	const struct fw_chain *to = NULL;
+	bool always = false;
+
+	for (size_t i = 0; i + 1 < r->n_ops; i++)
+		if (r->ops[i].kind != FW_MATCH && r->ops[i].kind != FW_MAYBE &&
+		    (r->ops[i].kind != FW_LOOKUP || r->ops[i].lookup.vmap))
+			return false;
+	if (!last || last->kind != FW_VERDICT)
+		return last && last->kind == FW_REJECT;
+	if (last->verdict.code == FW_JUMP || last->verdict.code == FW_GOTO)
+		to = last->verdict.chain;
+	if (to && (!depth || to->n_rules > DROP_CHAIN))
+		return false;
+	for (size_t i = 0; to && i < to->n_rules && !always; i++) {
+		if (!has_effect(&to->rules[i]))
+			continue;
+		if (!only_drops(&to->rules[i], depth - 1))
+			return false;
+		always = to->rules[i].n_ops == 1;
+	}
+	return always || last->verdict.code == FW_DROP;
+}
+
+/*
+ * A match whose answer cannot be told: both. What is dropped by it is gone without a trace, so
+ * where every chain is shown what others drop, the packets that are left are as certain as before.
+ */
+static void apply_maybe(struct flow *f, struct region *r)
+{
+	const struct fw_perhaps *p = &f->op->perhaps;
+	bool drops = only_drops(f->rule, DROP_DEPTH);
+
+	if (!p->both && !(f->w->apart && drops))
+		region_doubt(r);
+	region_join(f->w->space, &f->miss, r);
+	if (!p->both)
+		region_doubt(r);
+	/* a list of senders who are not wanted; whose masquerade it is, a list does not tell */
+	if (drops && (p->field == FW_F_SADDR4 || p->field == FW_F_SADDR6))
+		for (size_t i = 0; i < r->n; i++)
+			r->b[i].naming |= 1u << DIM_SADDR;
+}
+
 /* What one operation does to the packets @r that reach it; @ret_end: the rule is done. */
 static int apply_op(struct flow *f, struct region *r, bool *ret_end)
 {
@@ -231,8 +296,7 @@ static int apply_op(struct flow *f, struct region *r, bool *ret_end)
 		*r = yes;
 		return 0;
 	case FW_MAYBE:
-		region_doubt(r);
-		region_join(s, &f->miss, r);
+		apply_maybe(f, r);
 		return 0;
 	case FW_VERDICT:
 		*ret_end = true;
@@ -321,21 +385,6 @@ static void concerned(struct space *s, const struct fw_rule *rule, struct region
 		for (int six = 0; six < 2; six++)
 			if (have[i][six])
 				ready_clear(&ready[i][six]);
-}
-
-/* A rule that only counts or logs changes nothing, however unsure it is whom it matches. */
-static bool has_effect(const struct fw_rule *r)
-{
-	for (size_t i = 0; i < r->n_ops; i++) {
-		const struct fw_op *op = &r->ops[i];
-
-		if (op->kind == FW_VERDICT && op->verdict.code == FW_CONTINUE)
-			return false;
-		if (op->kind != FW_MATCH && op->kind != FW_MAYBE &&
-		    (op->kind != FW_LOOKUP || op->lookup.vmap))
-			return true;
-	}
-	return false;
 }
 
 static int walk_rule(struct flow *f, struct region *rest)

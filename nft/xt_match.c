@@ -12,6 +12,10 @@
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_pkttype.h>
+#include <linux/netfilter/xt_recent.h>
+#include <linux/netfilter/xt_set.h>
+#include <linux/netfilter/xt_statistic.h>
+#include <linux/netfilter/xt_tcpmss.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 
@@ -272,6 +276,71 @@ static int match_pkttype(struct fw_rule *r, const void *data)
 	return range_u8(r, FW_F_PKTTYPE, i.invert, (uint8_t)i.pkttype, (uint8_t)i.pkttype);
 }
 
+static enum fw_field source_of(const struct fw_rule *r)
+{
+	return r->chain->table->family == NFPROTO_IPV6 ? FW_F_SADDR6 : FW_F_SADDR4;
+}
+
+/* Elements of an ipset are not read: a set of sources alone is still known to be that. */
+static int match_set(struct fw_rule *r, const void *data)
+{
+	struct xt_set_info i; /* first in every revision but the oldest */
+	bool sources;
+
+	memcpy(&i, data, sizeof(i));
+	sources = i.dim == 1 && (i.flags & IPSET_DIM_ONE_SRC) && !(i.flags & IPSET_INV_MATCH);
+	return fw_perhaps(r, sources ? source_of(r) : FW_F_UNKNOWN, false);
+}
+
+/* A list that the traffic itself fills. --set alone adds to it, and matches always. */
+static int match_recent(struct fw_rule *r, const void *data)
+{
+	struct xt_recent_mtinfo i; /* the later revision goes on with a mask */
+
+	memcpy(&i, data, sizeof(i));
+	if ((i.check_set & XT_RECENT_SET) && !i.invert)
+		return 0;
+	return fw_perhaps(r, i.side == XT_RECENT_SOURCE && !i.invert ? source_of(r) : FW_F_UNKNOWN,
+			  false);
+}
+
+/* Module of its own (xtables-addons), which tells the country of one of the addresses. */
+static int match_geoip(struct fw_rule *r, const void *data)
+{
+	enum { SOURCE = 1, INVERTED = 4 };
+	uint8_t flags;
+
+	memcpy(&flags, data, sizeof(flags));
+	return fw_perhaps(r, (flags & (SOURCE | INVERTED)) == SOURCE ? source_of(r) : FW_F_UNKNOWN,
+			  false);
+}
+
+/* A share of all packets, which is some and not all unless it is written so. */
+static int match_statistic(struct fw_rule *r, const void *data)
+{
+	struct xt_statistic_info i;
+	bool some;
+
+	memcpy(&i, data, sizeof(i));
+	if (i.mode == XT_STATISTIC_MODE_RANDOM)
+		some = i.u.random.probability && i.u.random.probability < 0x80000000;
+	else
+		some = i.mode == XT_STATISTIC_MODE_NTH && i.u.nth.every;
+	return fw_perhaps(r, FW_F_UNKNOWN, some);
+}
+
+/* Against what no host sends: the smallest MSS that has to work is 536 (RFC 9293, 3.7.1). */
+static int match_tcpmss(struct fw_rule *r, const void *data)
+{
+	struct xt_tcpmss_match_info i;
+
+	memcpy(&i, data, sizeof(i));
+	if (i.mss_min > 536 || i.mss_max < 65495)
+		return fw_maybe(r);
+	/* without a range: never */
+	return !i.invert || fw_match_add(r, FW_F_L4PROTO, false) ? 0 : -ENOMEM;
+}
+
 static int match_true(struct fw_rule *r, const void *data)
 {
 	(void)r;
@@ -300,6 +369,15 @@ static const struct {
 	{ "icmp", 0, sizeof(struct ipt_icmp), match_icmp },
 	{ "icmp6", 0, sizeof(struct ipt_icmp), match_icmp },
 	{ "pkttype", 0, sizeof(struct xt_pkttype_info), match_pkttype },
+	{ "set", 1, sizeof(struct xt_set_info), match_set },
+	{ "set", 2, sizeof(struct xt_set_info), match_set },
+	{ "set", 3, sizeof(struct xt_set_info), match_set },
+	{ "set", 4, sizeof(struct xt_set_info), match_set },
+	{ "recent", 0, sizeof(struct xt_recent_mtinfo), match_recent },
+	{ "recent", 1, sizeof(struct xt_recent_mtinfo), match_recent },
+	{ "geoip", 1, sizeof(uint8_t), match_geoip },
+	{ "statistic", 0, sizeof(struct xt_statistic_info), match_statistic },
+	{ "tcpmss", 0, sizeof(struct xt_tcpmss_match_info), match_tcpmss },
 	{ "comment", 0, 0, match_true },
 };
 
