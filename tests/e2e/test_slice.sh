@@ -43,6 +43,35 @@ check_match "tcp: a host never called may connect to the binding" "$(tcp_seen fa
 	"^$FAR:7778$"
 finish "$PID"
 
+# simultaneous open: h1's SYN has left, the far host's own is its only answer
+cat >"$T/open.py" <<'END'
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.settimeout(float(sys.argv[4]))
+s.bind(("", int(sys.argv[1])))
+s.connect((sys.argv[2], int(sys.argv[3])))
+s.send(b"from %s" % sys.argv[1].encode())
+print("got", s.recv(100).decode(), flush=True)
+END
+at far nft -f - <<'END'
+table ip crossing {
+	chain input {
+		type filter hook input priority 0;
+		tcp dport 7900 tcp flags & (syn | ack) == syn counter drop
+	}
+}
+END
+crossed() { ! at far nft list table ip crossing | grep -q "packets 0 "; }
+start opening h1 "$PY" "$T/open.py" 25105 $FAR 7900 $((10 * SLOW))
+opening=$PID
+wait_for 5 crossed
+check_eq "tcp: simultaneous open: the far host is connected" \
+	"$(at far "$PY" "$T/open.py" 7900 $EXT 25105 $((10 * SLOW)) 2>&1)" "got from 25105"
+wait "$opening"
+check_eq "tcp: simultaneous open: h1, too" "$(cat "$T/opening")" "got from 7900"
+at far nft delete table ip crossing
+
 # ---- ICMP queries
 out=$(stat_of out translated)
 check "icmp: ping from h1" at h1 ping -q -c 2 -i 0.01 -W 2 -e 25201 $A1
