@@ -247,6 +247,24 @@ static void late_fragment(void **state)
 	expect(lab, EINAT_OUT, &late, R(FRAG_UNKNOWN), NULL, "after its time");
 }
 
+/* Only what this host sends, as the daemon does, is sent in again; not what somebody forwards. */
+static void forwarded_is_not_late(void **state)
+{
+	struct lab *lab = lab_now();
+	struct spec out = UDP(LAN_A, 20100, REMOTE, 53), out_x = UDP(EXT, 20100, REMOTE, 53);
+	struct spec first = UDP_OF(1472, REMOTE2, 9, EXT, 20100, .id = 7, .frag = MF);
+	struct spec first_x = UDP_OF(1472, REMOTE2, 9, LAN_A, 20100, .id = 7, .frag = MF);
+	struct spec late = UDP_OF(777, REMOTE2, 9, EXT, 20100, .id = 7, .frag = AT(1480));
+	struct frame f = build(&late);
+
+	(void)state;
+	lab_reset(lab);
+	expect(lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "binding");
+	expect(lab, EINAT_IN, &first, R(TRANSLATED), &first_x, "first one");
+	expect_frame(lab, EINAT_OUT, &f, R(FRAG_UNKNOWN), NULL, 0, 2, "forwarded");
+	expect_frame(lab, EINAT_OUT, &f, R(LATE_FRAGMENT), NULL, 0, 0, "sent out again");
+}
+
 /* A first fragment that no binding wants leaves no note: its later ones stay masquerade's. */
 static void foreign_fragments_stay(void **state)
 {
@@ -361,6 +379,7 @@ int main(void)
 		cmocka_unit_test(host_limit_tells),
 		cmocka_unit_test(what_tells_nothing),
 		cmocka_unit_test(late_fragment),
+		cmocka_unit_test(forwarded_is_not_late),
 		cmocka_unit_test(foreign_fragments_stay),
 		OVER_IP6(late_fragment),
 		OVER_IP6(foreign_fragments_stay),
