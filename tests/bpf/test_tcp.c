@@ -42,6 +42,12 @@
 		SESSIONS, .arg = n                                                                 \
 	}
 
+static void long_close(struct lab *lab)
+{
+	lab->cfg.t_tcp_close = 2 * T_TCP_SYN;
+	lab_apply(lab);
+}
+
 static const struct test_case cases[] = {
 	{ "syn alone: transitory",
 	  NULL,
@@ -64,6 +70,11 @@ static const struct test_case cases[] = {
 	  NULL,
 	  { SEND(F_SYN), RECV(SA), SEND(FA), RECV(FA), AT(100), SEND_TO(F_SYN, PEER2),
 	    AT(100 + T_TCP_SYN), LIVE, AT(101 + T_TCP_SYN), GONE } },
+	{ "opening after a close, closing takes longer: the longer time-out again",
+	  long_close,
+	  { SEND(F_SYN), AT(T_TCP_SYN + 1), GONE, SEND(F_SYN), RECV(SA), SEND(FA), RECV(FA),
+	    AT(500), SEND_TO(F_SYN, PEER2), AT(500 + 2 * T_TCP_SYN), LIVE, AT(501 + 2 * T_TCP_SYN),
+	    GONE } },
 	{ "answered while another one opens: the closing time-out counts then",
 	  NULL,
 	  { SEND_TO(F_SYN, PEER2), SEND(F_SYN), RECV(SA), SEND(FA), RECV(FA), AT(T_TCP_CLOSE), LIVE,
