@@ -30,8 +30,46 @@ static json_t *addresses(const struct link_info *link)
 	return list;
 }
 
-static json_t *slices(const struct conf_if *cif)
+/* Ports of @slice that @kind holds now, as text; NULL: none, or no memory. */
+static char *held_ports(const struct owners *o, enum owner_kind kind, unsigned proto,
+			const struct conf_slice *slice)
 {
+	struct port_set held = { 0 }, outside = { 0 };
+	char *text = NULL;
+
+	if (!owners_ports(o, kind, proto, &held) && !port_set_copy(&outside, &held) &&
+	    !port_set_subtract(&outside, &slice->ports) && !port_set_subtract(&held, &outside) &&
+	    held.n)
+		text = port_set_format(&held);
+	port_set_free(&held);
+	port_set_free(&outside);
+	return text;
+}
+
+/* Whom einat leaves ports of the slice to; what the operator excludes is in the configuration. */
+static json_t *yielded(const struct owners *o, const struct conf_slice *slice)
+{
+	static const enum owner_kind kinds[] = { OWNER_DNAT, OWNER_SOCKET, OWNER_NETFILTER };
+	json_t *list = json_array();
+
+	for (unsigned p = 0; p < PROTO_COUNT; p++)
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+			char *ports =
+				slice->protos & 1u << p ? held_ports(o, kinds[i], p, slice) : NULL;
+
+			if (ports)
+				json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "to",
+								      owner_kind_name(kinds[i]),
+								      "proto", proto_name(1u << p),
+								      "ports", ports));
+			free(ports);
+		}
+	return list;
+}
+
+static json_t *slices(const struct instance *inst)
+{
+	const struct conf_if *cif = inst->cif;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < cif->n_slices; i++) {
@@ -41,8 +79,9 @@ static json_t *slices(const struct conf_if *cif)
 		for (unsigned p = 0; p < PROTO_COUNT; p++)
 			if (cif->slices[i].protos & 1u << p)
 				json_array_append_new(protos, json_string(proto_name(1u << p)));
-		json_array_append_new(list, json_pack("{s:o, s:s}", "proto", protos, "ports",
-						      ports ? ports : ""));
+		json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "proto", protos, "ports",
+						      ports ? ports : "", "yielded",
+						      yielded(inst->owners, &cif->slices[i])));
 		free(ports);
 	}
 	return list;
@@ -121,7 +160,7 @@ json_t *instance_status(const struct instance *inst)
 		"interface", inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex",
 		inst->link.ifindex, "attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
 		addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
-		claim_state(inst), "bindings", (int)n, "slices", slices(inst->cif), "nptv6",
+		claim_state(inst), "bindings", (int)n, "slices", slices(inst), "nptv6",
 		prefixes(plan), "hairpin",
 		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
 		plan ? strings(plan->warnings, plan->n_warnings) : json_array(), "contested",

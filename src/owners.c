@@ -272,6 +272,30 @@ uint64_t owners_generation(const struct owners *o)
 	return o->generation;
 }
 
+static void flow_ports(const struct owners *o, unsigned proto, struct port_bits *bits)
+{
+	for (unsigned port = 0; port < 65536; port++)
+		if (o->refs[proto][port])
+			port_bits_add(bits, port);
+}
+
+/**
+ * owners_ports() - the ports of @proto that @kind holds. What @ret_ports held is released.
+ * 0, -EINVAL or -ENOMEM.
+ */
+int owners_ports(const struct owners *o, enum owner_kind kind, unsigned proto,
+		 struct port_set *ret_ports)
+{
+	struct port_bits bits = { 0 };
+
+	if (proto >= PROTO_COUNT || kind >= OWNER_KIND_COUNT)
+		return -EINVAL;
+	if (kind != OWNER_NETFILTER)
+		return port_set_copy(ret_ports, &o->set[kind][proto]);
+	flow_ports(o, proto, &bits);
+	return port_bits_to_set(&bits, ret_ports);
+}
+
 /**
  * owners_foreign_ports() - all ports of @proto that are held by anyone else.
  * What @ret_ports held is released. 0, -EINVAL or -ENOMEM.
@@ -282,9 +306,7 @@ int owners_foreign_ports(const struct owners *o, unsigned proto, struct port_set
 
 	if (proto >= PROTO_COUNT)
 		return -EINVAL;
-	for (unsigned port = 0; port < 65536; port++)
-		if (o->refs[proto][port])
-			port_bits_add(&bits, port);
+	flow_ports(o, proto, &bits);
 	for (unsigned kind = 0; kind < OWNER_KIND_COUNT; kind++) {
 		const struct port_set *s = &o->set[kind][proto];
 

@@ -34,6 +34,8 @@ void owners_resync_end(struct owners *o);
 
 unsigned owners_taken(const struct owners *o, unsigned proto, uint16_t port);
 uint64_t owners_generation(const struct owners *o);
+int owners_ports(const struct owners *o, enum owner_kind kind, unsigned proto,
+		 struct port_set *ret_ports);
 int owners_foreign_ports(const struct owners *o, unsigned proto, struct port_set *ret_ports);
 size_t owners_flow_count(const struct owners *o);
 #endif

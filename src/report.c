@@ -178,6 +178,35 @@ static void print_list(const json_t *list, FILE *out)
 		fprintf(out, "%s%s", i ? "," : " ", json_string_value(v));
 }
 
+/* Who has ports of a slice, in the words of the reader. */
+static const char *holder(const char *to)
+{
+	static const struct {
+		const char *to, *words;
+	} holders[] = { { "dnat", "DNAT rules" },
+			{ "socket", "programs of this host" },
+			{ "netfilter", "flows of masquerade" } };
+
+	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++)
+		if (!strcmp(to, holders[i].to))
+			return holders[i].words;
+	return to;
+}
+
+static void print_slice(const json_t *slice, size_t number, FILE *out)
+{
+	const json_t *v;
+	size_t i;
+
+	fprintf(out, "  slice %zu          ", number);
+	print_list(json_object_get(slice, "proto"), out);
+	fprintf(out, " on ports %s\n", text(slice, "ports"));
+	json_array_foreach (json_object_get(slice, "yielded"), i, v)
+		fprintf(out, "    but not         %s %.60s%s: of %s\n", text(v, "proto"),
+			text(v, "ports"), strlen(text(v, "ports")) > 60 ? "..." : "",
+			holder(text(v, "to")));
+}
+
 void report_print_status(const json_t *st, FILE *out)
 {
 	bool running = json_is_true(json_object_get(st, "running"));
@@ -197,11 +226,8 @@ void report_print_status(const json_t *st, FILE *out)
 		return;
 	fprintf(out, "  claim             %s\n  rest              %s\n", text(st, "claim"),
 		text(st, "rest"));
-	json_array_foreach (json_object_get(st, "slices"), i, v) {
-		fprintf(out, "  slice %zu          ", i + 1);
-		print_list(json_object_get(v, "proto"), out);
-		fprintf(out, " on ports %s\n", text(v, "ports"));
-	}
+	json_array_foreach (json_object_get(st, "slices"), i, v)
+		print_slice(v, i + 1, out);
 	json_array_foreach (json_object_get(st, "nptv6"), i, v) {
 		const char *ext = json_string_value(json_object_get(v, "external"));
 
