@@ -212,7 +212,10 @@ static unsigned take_line(struct recheck *r, const struct conf_if *cif, const ch
 	const char *why = json_string_value(json_object_get(json, "error"));
 	unsigned news = 0;
 
-	if (!json || why) {
+	if (json_is_true(json_object_get(json, "again"))) {
+		recheck_want(r);
+		r->told = true;
+	} else if (!json || why) {
 		fails(r, cif, why ? why : "what was found cannot be read");
 		r->told = true;
 	} else if (rules) {

@@ -112,6 +112,10 @@ static void look(const struct conf_if *cif, enum recheck_task task, int fd)
 
 	if (!ret)
 		ret = fw_snapshot_parse(c, &snap, &err);
+	if (ret == -EAGAIN && task == RECHECK_ALL) {
+		write_line(fd, json_pack("{s:b}", "again", 1));
+		return;
+	}
 	if (ret) {
 		write_line(fd, failure(&err));
 		return;

@@ -16,7 +16,8 @@ enum recheck_task { RECHECK_FINDINGS, RECHECK_ALL };
  * recheck_child() - start a process that looks at this host for @cif and writes to @fd, a line of
  * JSON each: with RECHECK_ALL {"rules": foreign_to_json()}, or {"rules": {"error": why}}; then what
  * findings_json() makes, with the "generation" of the rules if these stood still meanwhile. Where
- * nothing can be read, {"error": why} is all. The kernel reaps it. Returns its pid; -1: errno.
+ * nothing can be read, {"error": why} is all, and {"again": true} while the rules change without
+ * end. The kernel reaps it. Returns its pid; -1: errno.
  */
 pid_t recheck_child(const struct conf_if *cif, enum recheck_task task, int fd);
 
