@@ -4,6 +4,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "src/refuse.h"
@@ -120,4 +121,30 @@ size_t refuse_build(const void *packet, size_t len, bool forwarded, uint8_t ret_
 
 	return len && *first >> 4 == 6 ? build6(packet, len, forwarded, ret_msg, ret_to)
 				       : build4(packet, len, forwarded, ret_msg, ret_to);
+}
+
+static bool all_bytes(const uint8_t *p, size_t n, uint8_t value)
+{
+	while (n && *p == value)
+		p++, n--;
+	return !n;
+}
+
+void refuse_unmapped(uint8_t *msg, bool inwards)
+{
+	const size_t at =
+		inwards ? offsetof(struct ip6_hdr, ip6_dst) : offsetof(struct ip6_hdr, ip6_src);
+	const uint8_t *addr = msg + sizeof(struct icmp6_hdr) + at;
+	/* 5: "source address failed ingress/egress policy", RFC 4443 section 3.1 */
+	struct icmp6_hdr icmp = { .icmp6_type = ICMP6_DST_UNREACH,
+				  .icmp6_code = inwards ? ICMP6_DST_UNREACH_NOROUTE : 5 };
+
+	/* subnet 0xffff has no counterpart, whatever the interface identifier */
+	if ((all_bytes(addr + 8, 8, 0) || all_bytes(addr + 8, 8, 0xff)) &&
+	    !all_bytes(addr + 6, 2, 0xff)) {
+		icmp = (struct icmp6_hdr){ .icmp6_type = ICMP6_PARAM_PROB,
+					   .icmp6_code = ICMP6_PARAMPROB_HEADER };
+		icmp.icmp6_pptr = htonl((uint32_t)at);
+	}
+	memcpy(msg, &icmp, sizeof(icmp));
 }

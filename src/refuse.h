@@ -45,4 +45,12 @@ bool refuse_allowed(struct refuse_limit *r, const struct net_addr *addr, uint64_
 size_t refuse_build(const void *packet, size_t len, bool forwarded, uint8_t ret_msg[REFUSE_MAX],
 		    struct net_addr *ret_to);
 
+/**
+ * refuse_unmapped() - makes @msg, which refuse_build() has built about an IPv6 packet, that of
+ * NPTv6: the source, or @inwards the destination, has no counterpart. A parameter problem that
+ * points to the address if its interface identifier is all zeros or all ones (RFC 6296 section
+ * 3.7), destination unreachable otherwise (sections 3.2 and 3.3).
+ */
+void refuse_unmapped(uint8_t *msg, bool inwards);
+
 #endif

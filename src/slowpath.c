@@ -111,7 +111,7 @@ static void on_refused(struct slowpath *sp, const struct einat_event *e, const u
 }
 
 /*
- * NPTv6: an address without a counterpart, RFC 6296 sections 3.2 and 3.3. What came in by the
+ * NPTv6: an address without a counterpart, RFC 6296 sections 3.2, 3.3 and 3.7. What came in by the
  * external interface is seen before it is forwarded, and has its hop limit still.
  */
 static void on_unmapped(struct slowpath *sp, const struct einat_event *e, const uint8_t *packet)
@@ -123,8 +123,7 @@ static void on_unmapped(struct slowpath *sp, const struct einat_event *e, const 
 
 	if (!n || sp->icmp6_fd < 0 || !refuse_allowed(&sp->refused, &to, now_ms()))
 		return;
-	/* "source address failed ingress/egress policy", RFC 4443 section 3.1 */
-	msg[offsetof(struct icmp6_hdr, icmp6_code)] = inwards ? ICMP6_DST_UNREACH_NOROUTE : 5;
+	refuse_unmapped(msg, inwards);
 	if (send_refusal(sp, &to, msg, n))
 		log_debug("cannot tell a host of an address without a counterpart: %s",
 			  strerror(errno));

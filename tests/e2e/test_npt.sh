@@ -166,6 +166,14 @@ kill -HUP "$EINAT_PID"
 check "reload: another pair" wait_for 5 anew 2001:db8:77:8000:4ed1::2
 check "stop" stop_einat
 
+# ---- a longer prefix: the interface identifier is adjusted, and may not be all zeros
+# fd00 + 1 - (2001 + db8 + 77 + 5) is cecc
+must_start --proto udp --nptv6 fd00:1::/64=2001:db8:77:5::/64 --inbound-mark $MARK/$MARK
+check_eq "/64: h1" "$(seen h1 4014 $B1:7000)" "2001:db8:77:5:cecc::2:4014"
+check_match "/64: all zeros: the peer is told, ICMPv6 4/0" "$(echo6 isp $B2 2001:db8:77:5::)" \
+	"From $EXT6.*Parameter problem"
+check "stop" stop_einat
+
 # ---- prefixes first, bindings for the rest
 at h2 ip addr add fd00:2::3/64 dev eth0 nodad
 at router ip -6 route add fd00:2::/64 dev lan

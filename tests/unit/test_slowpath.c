@@ -286,6 +286,41 @@ static void refusals_over_ipv6_that_are_not_sent(void **state)
 	no_refusal6_of(8, 0, 16, 60); /* from nobody */
 }
 
+/* What is told of a packet from @src to @dst: type << 8 | code, and the pointer. */
+static unsigned told_unmapped(const char *src, const char *dst, bool inwards, uint32_t pointer)
+{
+	uint8_t packet[60], msg[REFUSE_MAX];
+	struct net_addr s, d, to;
+	uint32_t got;
+
+	udp6_packet(packet, sizeof(packet));
+	assert_int_equal(net_addr_parse(src, &s), 0);
+	assert_int_equal(net_addr_parse(dst, &d), 0);
+	memcpy(packet + 8, &s, 16);
+	memcpy(packet + 24, &d, 16);
+	assert_int_equal(refuse_build(packet, sizeof(packet), false, msg, &to), 68);
+	refuse_unmapped(msg, inwards);
+	assert_memory_equal(msg + 8, packet, 60);
+	memcpy(&got, msg + 4, 4);
+	assert_int_equal(ntohl(got), pointer);
+	return (unsigned)msg[0] << 8 | msg[1];
+}
+
+static void addresses_without_counterpart(void **state)
+{
+	const char *far = "2001:db8:f::10";
+
+	(void)state;
+	assert_int_equal(told_unmapped("fd00:1:0:ffff::2", far, false, 0), 0x105);
+	assert_int_equal(told_unmapped("fd00:1:0:ffff::", far, false, 0), 0x105);
+	assert_int_equal(told_unmapped("fd00:1:0:1::", far, false, 8), 0x400);
+	assert_int_equal(told_unmapped("fd00:1:0:1:ffff:ffff:ffff:ffff", far, false, 8), 0x400);
+	assert_int_equal(told_unmapped("fd00:1:0:1:ffff::", far, false, 0), 0x105);
+	assert_int_equal(told_unmapped(far, "2001:db8:77:ffff::2", true, 0), 0x100);
+	assert_int_equal(told_unmapped(far, "2001:db8:77:1::", true, 24), 0x400);
+	assert_int_equal(told_unmapped("2001:db8:f::", "2001:db8:77:1::1", true, 0), 0x100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +334,7 @@ int main(void)
 		cmocka_unit_test(refusals_that_are_not_sent),
 		cmocka_unit_test(refusal_over_ipv6),
 		cmocka_unit_test(refusals_over_ipv6_that_are_not_sent),
+		cmocka_unit_test(addresses_without_counterpart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
