@@ -292,7 +292,7 @@ char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
 		move = "# or move it: uci set firewall.@redirect[N].src_dport=PORT";
 		break;
 	case OWNER_UPNP:
-		move = UPNP_DENY + 1;
+		move = &UPNP_DENY[1];
 		break;
 	case OWNER_KUBE:
 		move = "# or choose another nodePort for the service";
