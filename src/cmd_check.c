@@ -257,6 +257,30 @@ int check_before_run(const struct conf *conf)
 	return code;
 }
 
+/* Names of chains may be any bytes: what is more than text between single quotes is shown as '?'.
+ */
+static void print_name(const char *name)
+{
+	for (; *name; name++)
+		putchar(*name > ' ' && *name <= '~' && *name != '\'' ? *name : '?');
+}
+
+/* The mend of a finding is in the words of the rule's owner; this is what einat itself does. */
+static void print_open(const struct conf_if *cif, const struct finding *f)
+{
+	printf("nft '%s rule ", f->handle ? "insert" : "add");
+	print_name(f->family);
+	putchar(' ');
+	print_name(f->table);
+	putchar(' ');
+	print_name(f->chain);
+	if (f->handle)
+		printf(" position %llu", f->handle);
+	printf(" iifname \"%s\" meta mark and 0x%x == 0x%x counter accept comment "
+	       "\"einat --open on %s\"'\n",
+	       cif->name, cif->inbound_mark.mask, cif->inbound_mark.value, cif->name);
+}
+
 int check_plan_open(const struct conf_if *cif, struct err *err)
 {
 	struct findings fs = { 0 };
@@ -266,8 +290,8 @@ int check_plan_open(const struct conf_if *cif, struct err *err)
 	if (!ret)
 		ret = check_run(cif, c, &fs, err);
 	for (size_t i = 0; i < fs.n && !ret; i++)
-		if (fs.f[i].can_open && fs.f[i].mend)
-			printf("%.*s\n", (int)strcspn(fs.f[i].mend, "\n"), fs.f[i].mend);
+		if (fs.f[i].can_open)
+			print_open(cif, &fs.f[i]);
 	findings_clear(&fs);
 	capture_free(c);
 	return ret;

@@ -155,10 +155,18 @@ check "stop" stop_einat
 opened() { nft -a list ruleset | grep -c 'einat --open on wan'; }
 is_open() { [ "$(opened)" = "$1" ]; }
 check_match "plan shows where --open would insert its rule" "$(einat plan -i wan --open)" \
-	"nft add rule inet firewall forward meta mark and 0x10000000 == 0x10000000 accept"
+	"nft 'add rule inet firewall forward iifname \"wan\" meta mark and 0x10000000 == 0x10000000 counter accept"
 check_eq "and changes nothing" "$(opened)" 0
+# what it shows is what it does
+einat plan -i wan --open --proto udp --ports 20000-29999 | sed -n '/^nft /p' >"$T/commands"
+at router sh -e "$T/commands"
+nft -s list chain inet firewall forward >"$T/by.hand"
+check_eq "its command can be typed" "$(opened)" 1
+nft delete rule inet firewall forward handle "$(nft -a list chain inet firewall forward |
+	sed -n 's/.*einat --open.*handle //p')"
 must_start --proto udp --ports 20000-29999 --open
 check "--open inserts its rule" wait_for 5 is_open 1
+check_eq "as the plan shows" "$(nft -s list chain inet firewall forward)" "$(cat "$T/by.hand")"
 check_eq "a stranger gets through" "$(eif h1 25011 $A1:7000 $A2:7001)" yes
 at isp ip route add 192.168.1.0/24 via $EXT 2>/dev/null
 check_eq "not without a binding" "$(send isp 7202 192.168.1.2:25012 --limit 0.3)" none

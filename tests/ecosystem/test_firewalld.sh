@@ -87,7 +87,45 @@ check "it says that firewalld drops what comes in from unknown remotes" logged e
 check_eq "and so it is" "$(eif h1 25003 $A1:7000 $A2:7001)" no
 check "stop" stop_einat
 
-# An accept elsewhere does not help, rules in firewalld's table go with each reload: a policy lets in what
+# ---- --open: a rule of einat's in firewalld's own chain, put back whenever firewalld writes it anew
+at isp ip route add 192.168.1.0/24 via $EXT
+rules_of() { at router nft -a list chain inet firewalld filter_FWD_external; }
+opened() { rules_of 2>/dev/null | grep -c 'einat --open on wan'; }
+is_open() { [ "$(opened)" = 1 ]; }
+# opened_after NAME PORT COMMAND...: it is open again, and how long after the command
+opened_after()
+{
+	local name=$1 port=$2 t
+	shift 2
+	check "--open: $name" "$@"
+	t=${EPOCHREALTIME/./}
+	check "--open: $name: the rule is there" wait_for 5 is_open
+	echo "# the rule of --open was there at most $(((${EPOCHREALTIME/./} - t) / 1000)) ms after the end of it"
+	check_eq "--open: $name: full cone" "$(eif h1 "$port" $A1:7000 $A2:7001)" yes
+	check_eq "--open: $name: a LAN host's own address stays closed" \
+		"$(send isp $((port - 17000)) 192.168.1.3:7000 --limit 0.3)" EHOSTUNREACH
+	check_eq "--open: $name: and the router's own services" \
+		"$(send isp $((port - 17100)) $EXT:9000 --limit 0.3)" EHOSTUNREACH
+}
+start own router "$PEER" hold -b 9000 $A1:7000
+own=$PID
+wait_for 5 test -s "$T/own"
+must_start --proto udp,tcp --ports 20000-29999 --exclude-dest $A2/32 --open
+opened_after "a start" 25201 true
+check_match "--open: it stands before firewalld's reject" "$(rules_of | grep -A1 -e --open)" "accept.*reject with"
+check "--open: no warning of filtering is left" \
+	test "$(einat check -i wan --json | json "[f for f in d['interfaces'][0]['findings'] if f['code'] == 'drop-inbound']")" = "[]"
+opened_after "firewall-cmd --reload" 25202 reload
+opened_after "a change at run time" 25203 runtime
+opened_after "firewall-cmd --complete-reload" 25204 complete
+opened_after "nft flush ruleset, and two reloads" 25205 flush
+as_ever "with --open"
+check "--open: stop" stop_einat
+check_eq "--open: the rule is gone" "$(opened)" 0
+check "firewalld goes on without it" reload
+finish "$own"
+
+# ---- without it: an accept elsewhere does not help, rules in firewalld's table go with each reload: a policy lets in what
 # comes, and a table of one's own drops what einat has not marked.
 {
 	fw --permanent --new-policy einat-in
@@ -106,7 +144,6 @@ END
 check "a policy for what einat translates inwards" fw --reload
 must_start --proto udp,tcp --ports 20000-29999 --inbound-mark 0x1/0x1 --exclude-dest $A2/32
 check_eq "full cone" "$(eif h1 25004 $A1:7000 $A2:7001)" yes
-at isp ip route add 192.168.1.0/24 via $EXT
 check_eq "a LAN host's own address, routed to the router, stays closed" "$(send isp 7202 192.168.1.3:7000 --limit 0.3)" none
 as_ever "with einat"
 claimed "with einat" 25110
