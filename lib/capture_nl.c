@@ -94,6 +94,9 @@ const struct nlmsghdr *capture_msg(const struct capture_record *r, size_t hdr, s
 	nlh = (const struct nlmsghdr *)(r->data + *at);
 	if (nlh->nlmsg_len < sizeof(*nlh) + NLMSG_ALIGN(hdr) || nlh->nlmsg_len > r->len - *at)
 		return NULL;
+	/* libmnl takes a message to go on to the next multiple of 4 */
+	if (NLMSG_ALIGN(nlh->nlmsg_len) > r->len - *at)
+		return NULL;
 	*at += NLMSG_ALIGN(nlh->nlmsg_len);
 	return nlh;
 }

@@ -169,7 +169,9 @@ const struct nlattr *rule_exprs(const struct fw_rule *r)
 	ATTRS(tb, NFTA_RULE_MAX);
 
 	if (!nlh || r->raw_len < sizeof(*nlh) + sizeof(struct nfgenmsg) ||
-	    nlh->nlmsg_len < sizeof(*nlh) + sizeof(struct nfgenmsg) || nlh->nlmsg_len > r->raw_len)
+	    nlh->nlmsg_len < sizeof(*nlh) + sizeof(struct nfgenmsg) ||
+	    nlh->nlmsg_len > r->raw_len ||
+	    MNL_ALIGN(nlh->nlmsg_len) > r->raw_len) /* libmnl reads that far */
 		return NULL;
 	attrs_parse_msg(nlh, &tb);
 	return tb.tb[NFTA_RULE_EXPRESSIONS];

@@ -173,9 +173,7 @@ static inline void expect_family(const char *ifname, uint32_t mark, uint32_t mas
 {
 	char *got = foreign_text(ifname, mark, mask, ipv6);
 
-	if (strcmp(got, want))
-		print_error("# got:\n%s# want:\n%s", got, want);
-	assert_true(!strcmp(got, want));
+	assert_string_equal(got, want);
 	free(got);
 }
 

@@ -137,6 +137,19 @@ static void test_messages(void **state)
 	assert_null(capture_msg(r, 0, &at));
 	assert_true(at < r->len);
 	capture_free(c);
+
+	/* libmnl would read up to the next multiple of 4 */
+	c = capture_new("");
+	r = capture_add(c, "x", "");
+	at = 0;
+	good.nlmsg_len = sizeof(good) + 1;
+	assert_int_equal(capture_put(r, &good, sizeof(good)), 0);
+	assert_int_equal(capture_put(r, "a", 1), 0);
+	assert_null(capture_msg(r, 0, &at));
+	assert_int_equal(capture_put(r, "\0\0", 3), 0);
+	assert_non_null(capture_msg(r, 0, &at));
+	assert_int_equal(at, r->len);
+	capture_free(c);
 }
 
 static void test_file(void **state)
