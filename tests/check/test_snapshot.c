@@ -339,6 +339,12 @@ static unsigned round_of(const struct fw_snapshot *s)
 	return (unsigned)atoi(want + 1);
 }
 
+/* Captures while others change the rules: so many are enough, and on a slow machine these seconds.
+ */
+#define CAPTURES 40
+#define CHANGES	 10
+#define MOST_SEC 20
+
 /* Whatever is captured while rules are replaced is one generation: never parts of two. */
 static void test_changes(void **state)
 {
@@ -353,8 +359,8 @@ static void test_changes(void **state)
 	sh("for i in $(seq 300); do echo \"add set ip t x$i { type ipv4_addr; }\"; done | nft -f "
 	   "-");
 	pid = changer();
-	end = time(NULL) + 4;
-	while (time(NULL) < end) {
+	end = time(NULL) + MOST_SEC;
+	while ((taken < CAPTURES || rounds < CHANGES) && time(NULL) < end) {
 		struct capture *cap = capture_new("");
 		struct err err = { 0 };
 		struct fw_snapshot *s;
@@ -404,8 +410,8 @@ static void test_sets_go(void **state)
 			       "nft -f - 2>/dev/null");
 			usleep(3000);
 		}
-	end = time(NULL) + 3;
-	while (time(NULL) < end) {
+	end = time(NULL) + MOST_SEC;
+	while (taken < CAPTURES && time(NULL) < end) {
 		struct capture *cap = capture_new("");
 		struct err err = { 0 };
 		struct fw_snapshot *s;

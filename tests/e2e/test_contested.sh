@@ -4,12 +4,13 @@
 set -u
 . "$(dirname "$0")/lab.sh"
 lab_up
-must_start --proto udp --ports 20000-29999 --hairpin-if lan
+must_start --proto udp --ports 20000-29999 --hairpin-if lan --log-level debug
 at router nft -s list table inet einat_wan >"$T/table"
 at router ip rule >"$T/rules"
 contested() { einat status -i wan --json | json "' '.join(c['what'] + ' by ' + c['by'] for c in d['interfaces'][0]['contested'])"; }
 restored() { einat status -i wan --json | json "sum(c['restored'] for c in d['interfaces'][0]['contested'] if c['what'] == '$1')"; }
 said() { grep -c "einat's $1: undone" "$T/einat"; }
+looks() { grep -c "after a change of the rules" "$T/einat"; }
 claims() { at router nft list chain inet einat_wan claim | grep -q 'claim of slice 0'; }
 check_eq "nothing is contested" "$(contested)" ""
 
@@ -36,8 +37,10 @@ tried=$(restored "nftables table")
 check_num "tries so far" "$tried" -le $((first + SLOW))
 # a change that makes einat write its rules for another reason is no way around it
 kill -STOP "$fight" # what einat writes now would stay
-at router nft add table ip other
-sleep 1
+looks=$(looks)
+at router nft 'table ip other { chain pre { type nat hook prerouting priority dstnat; udp dport 25199 dnat to 192.168.1.3; }; }'
+looked() { [ "$(looks)" -gt "$looks" ]; }
+check "others' rules are read meanwhile" wait_for 5 looked
 check_num "a change of others' rules is no reason to try" "$(restored "nftables table")" -eq "$tried"
 check_not "nor is the table written by the way" claims
 kill -CONT "$fight"
