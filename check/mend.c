@@ -88,6 +88,16 @@ static const char *user_chain(const struct mend_ask *a)
 	return NULL;
 }
 
+/* In front of all that drops, and not in a chain that its program writes anew. */
+static const char *place_of(const struct mend_ask *a)
+{
+	const char *user = user_chain(a);
+
+	if (user)
+		return user;
+	return a->base && (a->more || a->owner != OWNER_NOBODY) ? a->base->name : a->chain->name;
+}
+
 static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t mask)
 {
 	const struct fw_table *t = a->chain->table;
@@ -105,7 +115,7 @@ static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t m
 			    t->family == NFPROTO_IPV6 ? "before6.rules" : "before.rules", user,
 			    mark, mask);
 	return text("%s -t %s -I %s -m mark --mark 0x%x/0x%x -j ACCEPT", tool,
-		    word(t->name, &table), word(user ? user : a->chain->name, &chain), mark, mask);
+		    word(t->name, &table), word(place_of(a), &chain), mark, mask);
 }
 
 /* What the owner of the table offers instead; empty: nothing. */
@@ -193,13 +203,12 @@ char *mend_accept(const struct mend_ask *a)
 static char *accept_known(const struct mend_ask *a)
 {
 	const struct fw_table *t = a->chain->table;
-	const char *user = user_chain(a);
 	char at[40] = "";
 
 	if (table_tool(a->snap, t) != TEXT_NFT)
 		return text("%s -t %s -I %s -i %s -m conntrack --ctstate RELATED,ESTABLISHED -j "
 			    "ACCEPT",
-			    iptables_of(t), t->name, user ? user : a->chain->name, a->ifname);
+			    iptables_of(t), t->name, place_of(a), a->ifname);
 	if (a->handle)
 		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
 	return text("nft %s rule %s %s %s%s iifname \"%s\" ct state established,related accept",
@@ -273,7 +282,7 @@ char *mend_confine(const struct mend_ask *a, const char *addr)
 		    to, addr, local);
 }
 
-char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
+char *mend_dnat(const struct mend_ask *a, const char *ports)
 {
 	const char *move = NULL;
 	char *keep;
@@ -322,6 +331,6 @@ char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports)
 	case OWNER_COUNT:
 		break;
 	}
-	keep = text("--exclude-ports %s:%s%s%s", proto, ports, move ? "\n" : "", move ? move : "");
+	keep = text("--exclude-ports %s%s%s", ports, move ? "\n" : "", move ? move : "");
 	return keep;
 }

@@ -49,6 +49,8 @@ enum owner owner_of(const struct fw_snapshot *snap, const struct fw_chain *chain
 struct mend_ask {
 	const struct fw_snapshot *snap;
 	const struct fw_chain *chain; /* the base or inner chain that drops */
+	const struct fw_chain *base; /* the base chain; NULL: @chain itself */
+	bool more; /* other rules of @base drop, too */
 	uint64_t handle; /* the rule that drops; 0: the policy */
 	enum owner owner;
 	const char *ifname; /* external interface */
@@ -74,7 +76,7 @@ char *mend_replies(const struct mend_ask *a);
 char *mend_ports(enum owner owner, const char *ports, const char *other);
 /** mend_confine() - confine a DNAT rule to the external address @addr, or to what is inside. */
 char *mend_confine(const struct mend_ask *a, const char *addr);
-/** mend_dnat() - move a published or forwarded port out of the slice; @ports as text. */
-char *mend_dnat(const struct mend_ask *a, const char *proto, const char *ports);
+/** mend_dnat() - move a published or forwarded port out of the slice; @ports as --exclude-ports. */
+char *mend_dnat(const struct mend_ask *a, const char *ports);
 
 #endif

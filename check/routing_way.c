@@ -68,12 +68,14 @@ static int way_by(const struct host *h, const struct host_rule *r, const struct 
 	if (r->action != FR_ACT_TO_TBL)
 		return 0;
 	t = look_up(h, r, p);
-	if (!t || t->type == RTN_THROW || t->type == RTN_LOCAL || t->type == RTN_BROADCAST)
+	/* of table local only what is this host's: no internal network lies in there */
+	if (!t || t->type == RTN_THROW || r->table == RT_TABLE_LOCAL)
 		return -1;
 	depth = t->dst.len - (t->family == AF_INET ? 96 : 0);
 	if (r->suppress_prefixlen >= 0 && depth <= r->suppress_prefixlen)
 		return -1;
-	return t->type == RTN_UNICAST ? t->oif : 0;
+	/* "local default dev lo" of a transparent proxy: to this host itself */
+	return t->type == RTN_UNICAST || t->type == RTN_LOCAL ? t->oif : 0;
 }
 
 const struct host_rule *packet_way(const struct host *h, const struct packet_way *p, int *ret_oif)

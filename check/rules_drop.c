@@ -103,6 +103,8 @@ static struct mend_ask mend_ask(const struct fwx *fw, const struct hit *h, const
 
 	return (struct mend_ask){ .snap = fw->x->fw,
 				  .chain = h->chain,
+				  .base = h->base,
+				  .more = h->more,
 				  .owner = owner_of(fw->x->fw, h->chain, h->rule, text),
 				  .ifname = conf->name,
 				  .behind_routing = behind_routing(h),

@@ -227,10 +227,42 @@ static void tell_shadowed(struct fwx *fw, const struct hit *h)
 	}
 }
 
+/* @list: "udp:25000,tcp:25000-25009", as --exclude-ports takes it; @words: for people. */
+struct owned {
+	char *list, *words;
+	unsigned n;
+};
+
+static void owned_free(struct owned *o)
+{
+	free(o->list);
+	free(o->words);
+}
+
+static int owned_add(struct owned *o, const char *proto, const struct port_set *s)
+{
+	char *ports = port_set_format(s), *list = NULL, *words = NULL;
+	bool one = port_set_count(s) == 1, more = o->n;
+
+	if (!ports ||
+	    asprintf(&list, "%s%s%s:%s", more ? o->list : "", more ? "," : "", proto, ports) < 0)
+		list = NULL;
+	if (!ports || asprintf(&words, "%s%s%s port%s %s", more ? o->words : "",
+			       more ? " and " : "", proto, one ? "" : "s", ports) < 0)
+		words = NULL;
+	free(ports);
+	owned_free(o);
+	o->list = list;
+	o->words = words;
+	o->n += port_set_count(s);
+	return list && words ? 0 : -ENOMEM;
+}
+
 static int tell_dnat(struct fwx *fw, const struct hit *h)
 {
 	struct mend_ask ask = { .snap = fw->x->fw, .chain = h->chain, .ifname = fw->x->conf->name };
-	struct finding *f = NULL;
+	struct owned own = { 0 };
+	struct finding *f;
 	int ret = 0;
 
 	if (!fw_hit_owns_ports(fw, h)) {
@@ -242,34 +274,59 @@ static int tell_dnat(struct fwx *fw, const struct hit *h)
 			    "bindings come first");
 		return 0;
 	}
-	for (unsigned p = 0; p < PROTO_COUNT && !ret; p++) {
-		char *ports;
-
-		if (!h->ports[p].n)
-			continue;
-		ports = port_set_format(&h->ports[p]);
-		f = fw_hit_finding(fw, h);
-		ask.owner = owner_of(fw->x->fw, h->chain, h->rule, f->text);
-		finding_set(
-			fw->x->fs, &f->what,
-			"%s port%s %s of the slice belong%s to this rule; einat leaves %s alone",
-			proto_name(1u << p), port_set_count(&h->ports[p]) == 1 ? "" : "s",
-			ports ? ports : "?", port_set_count(&h->ports[p]) == 1 ? "s" : "",
-			port_set_count(&h->ports[p]) == 1 ? "it" : "them");
-		f->mend = ports ? mend_dnat(&ask, proto_name(1u << p), ports) : NULL;
-		free(ports);
-		/* only those of the slice are taken from it, and only for certain */
-		for (size_t i = 0; i < h->ports[p].n && !ret && h->will; i++)
-			ret = check_take(fw->x, p, h->ports[p].r[i].lo, h->ports[p].r[i].hi);
+	for (unsigned p = 0; p < PROTO_COUNT && !ret; p++)
+		if (h->ports[p].n)
+			ret = owned_add(&own, proto_name(1u << p), &h->ports[p]);
+	if (ret || !own.n) {
+		owned_free(&own);
+		return ret;
 	}
+	f = fw_hit_finding(fw, h);
+	ask.owner = owner_of(fw->x->fw, h->chain, h->rule, f->text);
+	finding_set(fw->x->fs, &f->what, "%s of the slice %s to this rule; einat leaves %s alone",
+		    own.words,
+		    !h->will	 ? "can belong"
+		    : own.n == 1 ? "belongs"
+				 : "belong",
+		    own.n == 1 ? "it" : "them");
+	f->mend = mend_dnat(&ask, own.list);
+	owned_free(&own);
+	/* only those of the slice are taken from it, and only for certain */
+	for (unsigned p = 0; p < PROTO_COUNT && !ret && h->will; p++)
+		for (size_t i = 0; i < h->ports[p].n && !ret; i++)
+			ret = check_take(fw->x, p, h->ports[p].r[i].lo, h->ports[p].r[i].hi);
 	tell_shadowed(fw, h);
 	return ret;
 }
 
+/* What has been said of the rule for packets that leave: the other way is said beside it. */
+static struct finding *said_outwards(struct fwx *fw, const struct hit *h)
+{
+	struct findings *fs = fw->x->fs;
+
+	for (size_t i = 0; i < fs->n; i++)
+		if (!strcmp(fs->f[i].code->name, h->code) && fs->f[i].rule == h->rule && h->rule)
+			return &fs->f[i];
+	return NULL;
+}
+
 static void tell_inbound(struct fwx *fw, const struct hit *h)
 {
-	struct finding *f = fw_hit_finding(fw, h);
+	struct finding *f = said_outwards(fw, h);
 
+	if (f && !strcmp(h->code, "tproxy-slice")) {
+		f->will |= h->will;
+		finding_set(fw->x->fs, &f->what,
+			    "this rule hands what would leave on %s, and what comes in to ports of "
+			    "the slice, to a local proxy",
+			    fw->x->conf->name);
+		finding_set(fw->x->fs, &f->mend,
+			    "# except the hosts of the slice from the rule, and confine it to "
+			    "packets that do not enter on %s",
+			    fw->x->conf->name);
+		return;
+	}
+	f = fw_hit_finding(fw, h);
 	if (strcmp(h->code, "tproxy-slice"))
 		return;
 	finding_set(fw->x->fs, &f->what,

@@ -17,7 +17,7 @@ bool fw_hit_few_ports(const struct hit *h, const struct port_set *of)
 
 		if (!h->ports[p].n)
 			continue;
-		if (2 * port_set_count(&h->ports[p]) >= all)
+		if (4 * port_set_count(&h->ports[p]) >= all)
 			return false;
 		few = true;
 	}

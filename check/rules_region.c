@@ -105,6 +105,23 @@ static void remove_nets(struct fwx *fw, struct region *r, enum dim d, const stru
 	free(keep);
 }
 
+/* What no router lets in as a sender: the kernel drops it behind prerouting. */
+static void remove_martians(struct fwx *fw, struct region *r)
+{
+	static const char *const martians[] = { "0.0.0.0/8",	      "127.0.0.0/8", "224.0.0.0/4",
+						"255.255.255.255/32", "::/127",	     "ff00::/8" };
+	struct net_list l = { 0 };
+
+	for (size_t i = 0; i < sizeof(martians) / sizeof(*martians); i++) {
+		struct net_prefix p;
+
+		if (net_prefix_parse(martians[i], &p) || net_list_add(&l, &p))
+			fw->failed = true;
+	}
+	remove_nets(fw, r, DIM_SADDR, &l);
+	net_list_free(&l);
+}
+
 static void all_families(struct fwx *fw, struct region *r, bool ipv6)
 {
 	region_all(fw->space, r, NFPROTO_IPV4);
@@ -220,6 +237,7 @@ void fw_region_inbound(struct fwx *fw, struct region *r)
 	all_families(fw, &from, fw->x->conf->ipv6);
 	region_keep_ifs(fw->space, &from, DIM_IIF, &wan, 1, false);
 	remove_nets(fw, &from, DIM_SADDR, &local);
+	remove_martians(fw, &from);
 	if (fw->x->external.n)
 		region_keep_nets(fw->space, &from, DIM_DADDR, &fw->x->external);
 	for (unsigned p = 0; p < PROTO_COUNT; p++) {
@@ -324,6 +342,9 @@ void fw_region_inwards(struct fwx *fw, struct region *r, bool reply)
 	region_keep_ifs(fw->space, &from, DIM_IIF, &wan, 1, false);
 	remove_nets(fw, &from, DIM_SADDR, &local);
 	remove_nets(fw, &from, DIM_DADDR, &local);
+	remove_martians(fw, &from);
+	region_keep_u32(fw->space, &from, DIM_SPORT, 1, 65535);
+	region_keep_u32(fw->space, &from, DIM_DPORT, 1, 65535);
 	keep_tcp_flags(fw, &from, reply);
 	if (mark->mask)
 		region_set_mark(&from, mark->value & mark->mask, UINT32_MAX);

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include "check/check_impl.h"
+#include "check/owner.h"
 #include "check/routing_way.h"
 #include "hairpin/hairpin.h"
 
@@ -122,6 +123,8 @@ static const char *name_of(const struct host *h, int oif)
 {
 	const struct host_link *l = host_link(h, oif);
 
+	if (l && !strcmp(l->name, "lo"))
+		return "lo (to this host itself)";
 	return l ? l->name : "no interface";
 }
 
@@ -162,7 +165,11 @@ static void check_mark_to(struct check *x, const struct host_rule *r, const stru
 		    "%s",
 		    in->value, in->mask, net_prefix_format(to, buf), name_of(x->host, oif),
 		    name_of(x->host, other));
-	finding_set(x->fs, &f->mend, "--inbound-mark with bits that 0x%x leaves free", r->fwmask);
+	if (rule_takes_mark(r, FREE_MARK) == rule_takes_mark(r, 0))
+		finding_set(x->fs, &f->mend, "--inbound-mark 0x%x/0x%x", FREE_MARK, FREE_MARK);
+	else
+		finding_set(x->fs, &f->mend, "--inbound-mark with bits that 0x%x leaves free",
+			    r->fwmask);
 }
 
 /* The mark alone must make the difference: what matches anyway is not einat's doing. */

@@ -65,6 +65,9 @@ void region_push(struct space *s, struct region *r, struct box *b);
 /** region_add_copy() - the same with a copy. */
 void region_add_copy(struct space *s, struct region *r, const struct box *b, bool certain);
 
+/** state_of_new() - whether @m, of a connection's state, takes the new ones of @b; if known. */
+bool state_of_new(const struct box *b, const struct fw_match *m, bool *ret_yes);
+
 /* A match made ready: what of a dimension matches for certain, and what may match. */
 struct ready {
 	enum { READY_DIM, READY_MARK, READY_STATUS, READY_ALL, READY_NONE, READY_MAYBE } kind;

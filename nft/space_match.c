@@ -290,6 +290,22 @@ static void ready_iface(struct space *s, struct ready *ret, enum dim d)
 
 /* ---- connections, address types ----------------------------------------------------------- */
 
+/* A new connection whose NAT is known so far: that answers for iptables' bits, too. */
+bool state_of_new(const struct box *b, const struct fw_match *m, bool *ret_yes)
+{
+	const uint32_t nat = IPS_SRC_NAT | IPS_DST_NAT;
+	const struct num_set *state = b->dim[DIM_CTSTATE];
+	uint32_t bits = 1u << SPACE_NEW;
+
+	if (state->n != 1 || state->r[0].lo.lo != SPACE_NEW || state->r[0].hi.lo != SPACE_NEW ||
+	    (b->status.known & nat) != nat)
+		return false;
+	bits |= b->status.val & IPS_SRC_NAT ? FW_STATE_SNAT : 0;
+	bits |= b->status.val & IPS_DST_NAT ? FW_STATE_DNAT : 0;
+	*ret_yes = number_in(m, bits);
+	return true;
+}
+
 /* iptables' bits for NAT depend on more than the state: they make the answer a perhaps. */
 static void ready_ctstate(struct space *s, struct ready *ret)
 {

@@ -246,6 +246,7 @@ void box_split(struct space *s, struct box *b, const struct ready *m, bool neg, 
 	       struct region *no)
 {
 	struct region *t = yes;
+	bool all;
 
 	if (neg) {
 		yes = no;
@@ -271,6 +272,10 @@ void box_split(struct space *s, struct box *b, const struct ready *m, bool neg, 
 		return;
 	case READY_DIM:
 		break;
+	}
+	if (m->dim == DIM_CTSTATE && m->maybe && m->maybe->n && state_of_new(b, m->match, &all)) {
+		region_add(s, all ? yes : no, b);
+		return;
 	}
 	if (m->dim == DIM_CTDIR ? !with_connection(s, b, yes, no)
 				: m->only && !confine(s, b, DIM_PROTO, m->only, yes, no))

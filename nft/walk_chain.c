@@ -252,22 +252,16 @@ static bool only_drops(const struct fw_rule *r, unsigned depth)
 	return always || last->verdict.code == FW_DROP;
 }
 
-/*
- * A match whose answer cannot be told: both. What is dropped by it is gone without a trace, so
- * where every chain is shown what others drop, the packets that are left are as certain as before.
- */
+/* A match whose answer cannot be told: both. */
 static void apply_maybe(struct flow *f, struct region *r)
 {
 	const struct fw_perhaps *p = &f->op->perhaps;
-	bool drops = only_drops(f->rule, DROP_DEPTH);
 
-	if (!p->both && !(f->w->apart && drops))
-		region_doubt(r);
-	region_join(f->w->space, &f->miss, r);
 	if (!p->both)
 		region_doubt(r);
+	region_join(f->w->space, &f->miss, r);
 	/* a list of senders who are not wanted; whose masquerade it is, a list does not tell */
-	if (drops && (p->field == FW_F_SADDR4 || p->field == FW_F_SADDR6))
+	if ((p->field == FW_F_SADDR4 || p->field == FW_F_SADDR6) && only_drops(f->rule, DROP_DEPTH))
 		for (size_t i = 0; i < r->n; i++)
 			r->b[i].naming |= 1u << DIM_SADDR;
 }
@@ -387,20 +381,59 @@ static void concerned(struct space *s, const struct fw_rule *rule, struct region
 				ready_clear(&ready[i][six]);
 }
 
+static void drop_doubtful(struct region *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->b[i].certain)
+			r->b[kept++] = r->b[i];
+		else
+			box_clear(&r->b[i]);
+	r->n = kept;
+}
+
+/*
+ * What is dropped is gone without a trace. So where every chain is shown what others drop, the
+ * packets of @all that @gone does not hold for certain are as certain behind the rule as before.
+ */
+static void stay_certain(struct flow *f, struct region *all, struct region *gone)
+{
+	bool doubtful = false;
+
+	for (size_t i = 0; i < f->miss.n; i++)
+		doubtful |= !f->miss.b[i].certain;
+	if (doubtful) {
+		drop_doubtful(gone);
+		region_subtract(f->w->space, all, gone);
+		region_clear(&f->miss);
+		region_move(f->w->space, &f->miss, all);
+	}
+}
+
 static int walk_rule(struct flow *f, struct region *rest)
 {
 	struct space *s = f->w->space;
-	struct region in = { 0 };
-	bool end = false;
+	struct region in = { 0 }, all = { 0 }, gone = { 0 };
+	bool end = false, drops;
 	int ret = 0;
 
 	if (too_much(f->w) || !has_effect(f->rule))
 		return 0;
 	concerned(s, f->rule, rest, &in);
+	drops = f->w->apart && region_certain(&in) && only_drops(f->rule, DROP_DEPTH);
+	if (drops)
+		region_copy(s, &all, &in);
 	for (size_t i = 0; i < f->rule->n_ops && !ret && !end && in.n; i++) {
 		f->op = &f->rule->ops[i];
+		if (drops && i + 1 == f->rule->n_ops)
+			region_copy(s, &gone, &in);
 		ret = apply_op(f, &in, &end);
 	}
+	if (drops && !ret)
+		stay_certain(f, &all, &gone);
+	region_clear(&all);
+	region_clear(&gone);
 	effect_names(&in, false);
 	effect_names(&f->miss, false);
 	if (!ret && !end) /* no verdict: what matched goes on too, perhaps with another mark */

@@ -11,6 +11,7 @@
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_state.h>
+#include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_pkttype.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_set.h>
@@ -329,6 +330,17 @@ static int match_statistic(struct fw_rule *r, const void *data)
 	return fw_perhaps(r, FW_F_UNKNOWN, some);
 }
 
+/* What is bridged passes none of the hooks for routed packets but by br_netfilter. */
+static int match_physdev(struct fw_rule *r, const void *data)
+{
+	struct xt_physdev_info i;
+
+	memcpy(&i, data, sizeof(i));
+	if ((i.bitmask & XT_PHYSDEV_OP_BRIDGED) && !(i.invert & XT_PHYSDEV_OP_BRIDGED))
+		return fw_match_add(r, FW_F_L4PROTO, false) ? 0 : -ENOMEM; /* none of all */
+	return i.bitmask == XT_PHYSDEV_OP_BRIDGED ? 0 : fw_maybe(r);
+}
+
 /* Against what no host sends: the smallest MSS that has to work is 536 (RFC 9293, 3.7.1). */
 static int match_tcpmss(struct fw_rule *r, const void *data)
 {
@@ -373,6 +385,7 @@ static const struct {
 	{ "set", 2, sizeof(struct xt_set_info), match_set },
 	{ "set", 3, sizeof(struct xt_set_info), match_set },
 	{ "set", 4, sizeof(struct xt_set_info), match_set },
+	{ "physdev", 0, sizeof(struct xt_physdev_info), match_physdev },
 	{ "recent", 0, sizeof(struct xt_recent_mtinfo), match_recent },
 	{ "recent", 1, sizeof(struct xt_recent_mtinfo), match_recent },
 	{ "geoip", 1, sizeof(uint8_t), match_geoip },

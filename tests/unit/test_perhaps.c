@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_set.h>
 #include <linux/netfilter/xt_statistic.h>
@@ -261,6 +265,86 @@ static void usual_mss(void **state)
 	assert_int_equal(l->met[WALK_DROP].certain, 0);
 }
 
+/* A match that is understood, but not for all addresses: the same. */
+static void sender_of_some_type(void **state)
+{
+	struct xt_addrtype_info_v1 i = { .source = XT_ADDRTYPE_BROADCAST };
+	struct lab *l = *state;
+	struct fw_rule *r = rule(l->base);
+
+	XT(r, "addrtype", 1, i);
+	verdict(r, FW_DROP, NULL);
+	l->base->policy_drop = true;
+	go(l, true);
+	assert_int_equal(l->met[WALK_DROP].n, 1);
+	assert_int_equal(l->met[WALK_POLICY].certain, 1);
+	go(l, false);
+	assert_int_equal(l->met[WALK_POLICY].certain, 1); /* 0.0.0.1, say, is no broadcast */
+}
+
+/* What was dropped for certain is gone for the rest of the chain. */
+static void dropped_for_certain(void **state)
+{
+	struct lab *l = *state;
+	struct fw_rule *r = rule(l->base);
+
+	assert_int_equal(fw_match_u32(r, FW_F_L4PROTO, false, 0xff, 17, 17), 0);
+	verdict(r, FW_DROP, NULL);
+	r = rule(l->base);
+	from_set(r, IPSET_DIM_ONE_SRC);
+	verdict(r, FW_DROP, NULL);
+	r = rule(l->base);
+	assert_int_equal(fw_match_u32(r, FW_F_L4PROTO, false, 0xff, 17, 17), 0);
+	assert_non_null(fw_op_add(r, FW_REJECT));
+	go(l, true);
+	assert_int_equal(l->met[WALK_DROP].n, 2);
+	assert_int_equal(l->met[WALK_REJECT].n, 0);
+}
+
+static void accept_state(struct lab *l, uint16_t mask)
+{
+	struct xt_conntrack_mtinfo3 i = { .match_flags =
+						  XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS,
+					  .state_mask = mask };
+	struct fw_rule *r = rule(l->base);
+
+	XT(r, "conntrack", 3, i);
+	verdict(r, FW_ACCEPT, NULL);
+	l->base->policy_drop = true;
+	go(l, true);
+}
+
+/* "--ctstate DNAT": a new connection that no rule has sent elsewhere is known to be none. */
+static void state_of_forwarded(void **state)
+{
+	struct lab *l = *state;
+
+	accept_state(l, XT_CONNTRACK_STATE_DNAT | XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED));
+	assert_int_equal(l->met[WALK_POLICY].certain, 1);
+	accept_state(l, XT_CONNTRACK_STATE_DNAT | XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
+	assert_int_equal(l->met[WALK_POLICY].n, 0);
+}
+
+/* Packets that are routed are not bridged. */
+static void not_bridged(void **state)
+{
+	struct xt_physdev_info i = { .bitmask = XT_PHYSDEV_OP_BRIDGED };
+	struct lab *l = *state;
+	struct fw_rule *r = rule(l->base);
+
+	XT(r, "physdev", 0, i);
+	verdict(r, FW_ACCEPT, NULL);
+	l->base->policy_drop = true;
+	go(l, true);
+	assert_int_equal(l->met[WALK_POLICY].certain, 1);
+	i.invert = XT_PHYSDEV_OP_BRIDGED;
+	r = rule(l->base);
+	XT(r, "physdev", 0, i);
+	verdict(r, FW_ACCEPT, NULL);
+	go(l, true);
+	assert_int_equal(l->met[WALK_POLICY].n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +356,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(die, start, stop),
 		cmocka_unit_test_setup_teardown(loaded_die, start, stop),
 		cmocka_unit_test_setup_teardown(usual_mss, start, stop),
+		cmocka_unit_test_setup_teardown(sender_of_some_type, start, stop),
+		cmocka_unit_test_setup_teardown(dropped_for_certain, start, stop),
+		cmocka_unit_test_setup_teardown(state_of_forwarded, start, stop),
+		cmocka_unit_test_setup_teardown(not_bridged, start, stop),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
