@@ -49,10 +49,17 @@ static const char *word(const char *name, struct word *w)
 	return w->s;
 }
 
-static const char *iptables_of(const struct fw_table *t)
+/* Where both back ends hold rules, the bare name may be either. */
+static const char *iptables_of(const struct fw_snapshot *snap, const struct fw_table *t)
 {
+	bool both = false;
+
 	if (t->legacy)
 		return t->family == NFPROTO_IPV6 ? "ip6tables-legacy" : "iptables-legacy";
+	for (size_t i = 0; i < snap->n_tables; i++)
+		both |= snap->tables[i]->legacy;
+	if (both)
+		return t->family == NFPROTO_IPV6 ? "ip6tables-nft" : "iptables-nft";
 	return t->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
 }
 
@@ -101,7 +108,7 @@ static const char *place_of(const struct mend_ask *a)
 static char *accept_iptables(const struct mend_ask *a, uint32_t mark, uint32_t mask)
 {
 	const struct fw_table *t = a->chain->table;
-	const char *user = user_chain(a), *tool = iptables_of(t);
+	const char *user = user_chain(a), *tool = iptables_of(a->snap, t);
 	struct word table, chain;
 
 	if (of_ufw_docker(a) && user)
@@ -208,7 +215,7 @@ static char *accept_known(const struct mend_ask *a)
 	if (table_tool(a->snap, t) != TEXT_NFT)
 		return text("%s -t %s -I %s -i %s -m conntrack --ctstate RELATED,ESTABLISHED -j "
 			    "ACCEPT",
-			    iptables_of(t), t->name, place_of(a), a->ifname);
+			    iptables_of(a->snap, t), t->name, place_of(a), a->ifname);
 	if (a->handle)
 		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
 	return text("nft %s rule %s %s %s%s iifname \"%s\" ct state established,related accept",

@@ -60,7 +60,8 @@ bool walk_drops(enum walk_what what); /* by rule or by policy */
 void fw_clear_hits(struct fwx *fw);
 /** fw_hit_finding() - a finding with the place, the text and the owner of @h. */
 struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);
-/** fw_hit_few_ports() - less than a quarter of the ports (@of: of these, by protocol) meet the rule. */
+/** fw_hit_few_ports() - less than a quarter of the ports (@of: of these, by protocol) meet the
+ * rule. */
 bool fw_hit_few_ports(const struct hit *h, const struct port_set *of);
 /** fw_hit_owns_ports() - a DNAT rule that asks for ports, and so owns those of the slice. */
 bool fw_hit_owns_ports(const struct fwx *fw, const struct hit *h);

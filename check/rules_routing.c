@@ -247,6 +247,9 @@ static void check_ways_out(struct check *x, const struct host_rule *r)
 		    f->will ? "what has no mark of its own and no route but the default"
 			    : "what matches this rule",
 		    l ? l->name : "another interface", x->conf->name);
+	if (f->will && l && !l->name[strcspn(l->name, " '\"\\$`;&|<>()*?!#~")])
+		finding_set(x->fs, &f->mend,
+			    "# if that is the way out that is meant: einat run -i %s", l->name);
 }
 
 int check_routing(struct check *x)

@@ -91,6 +91,10 @@ def set_sysctls(folder):
 
 
 def load_rules(folder):
+    """iptables-legacy-save.txt: rules of the other back end beside those of the first one."""
+    text = read(folder, "iptables-legacy-save.txt")
+    if text:
+        run("iptables-legacy-restore", data=text)
     legacy = "legacy" in os.path.basename(folder.rstrip("/"))
     loaded = False
     for tool, name in (("iptables", "iptables-save.txt"), ("ip6tables", "ip6tables-save.txt")):
