@@ -65,8 +65,6 @@ struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);
 bool fw_hit_few_ports(const struct hit *h, const struct port_set *of);
 /** fw_hit_owns_ports() - a DNAT rule that asks for ports, and so owns those of the slice. */
 bool fw_hit_owns_ports(const struct fwx *fw, const struct hit *h);
-/** fw_hit_names_ports() - not all destination ports (@of_slice: of the slice) meet the rule. */
-bool fw_hit_names_ports(const struct fwx *fw, const struct hit *h, bool of_slice);
 bool fw_is_own(const struct fw_table *t); /* einat's own table */
 
 /* ---- rules_nat.c, rules_drop.c, rules_mark.c: 0 or -ENOMEM ----------------------------------- */

@@ -149,21 +149,6 @@ int fw_walk(struct fwx *fw, enum walk_path path, struct region *r, bool apart)
 	return !ret && fw->failed ? -ENOMEM : ret;
 }
 
-/* Boxes that were joined forget what was named, so the ports themselves are looked at too. */
-bool fw_hit_names_ports(const struct fwx *fw, const struct hit *h, bool of_slice)
-{
-	bool all = true;
-
-	for (unsigned p = 0; p < PROTO_COUNT; p++) {
-		const struct port_set *s = &h->ports[p];
-
-		if (!s->n)
-			continue;
-		all &= of_slice ? port_set_eq(s, &fw->x->slice[p]) : port_set_count(s) >= 65535;
-	}
-	return !all || (h->named & 1u << DIM_DPORT);
-}
-
 struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h)
 {
 	const struct fw_snapshot *snap = fw->x->fw;

@@ -207,6 +207,8 @@ static void open_drops(struct instance *inst)
 
 /* A thousand conflicts are told by `einat check`, not by the log. */
 #define LOG_MAX 16
+/* Changes may never end: what was found meanwhile is told after so many checks. */
+#define MAX_UNTOLD 3
 
 static void tell_conflicts(struct instance *inst)
 {
@@ -238,10 +240,14 @@ void instance_on_check(struct instance *inst)
 
 	if (news & RECHECK_RULES_NEW)
 		instance_rules_changed(inst, recheck_take_rules(inst->recheck));
-	if (news & RECHECK_FINDINGS_NEW) {
-		open_drops(inst);
-		tell_conflicts(inst);
-	}
+	if (!(news & RECHECK_FINDINGS_NEW))
+		return;
+	open_drops(inst);
+	/* seen in the middle of a change, an interface without einat's programs is no news */
+	if (recheck_wanted(inst->recheck) && inst->untold++ < MAX_UNTOLD)
+		return;
+	inst->untold = 0;
+	tell_conflicts(inst);
 }
 
 json_t *instance_conflicts(const struct instance *inst)

@@ -46,6 +46,7 @@ struct instance {
 	struct restore restore[RESTORE_COUNT];
 	struct nft_edits *edits; /* of users, in the sets of the table */
 	struct recheck *recheck;
+	unsigned untold; /* checks in a row whose findings were not logged */
 	char *told[MAX_TOLD]; /* warnings that were logged */
 	size_t n_told; /* ever; the latest MAX_TOLD are kept */
 	char *opened[MAX_OPENED]; /* by --open: "family table chain" */

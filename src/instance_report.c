@@ -113,9 +113,9 @@ static json_t *strings(char *const *s, size_t n)
 	return list;
 }
 
-static const char *rest_name(const struct plan *plan)
+static const char *rest_name(enum nft_rest rest)
 {
-	switch (plan->nft.rest) {
+	switch (rest) {
 	case NFT_REST_OWN:
 		return "own";
 	case NFT_REST_GUARD:
@@ -152,17 +152,21 @@ json_t *instance_status(const struct instance *inst)
 	const struct plan *plan = inst->plan;
 	const struct engine *e = inst->engine;
 	unsigned n = 0;
+	json_t *json;
 
 	if (e)
 		dataplane_foreach(engine_dataplane(e), count_binding, &n);
-	return json_pack(
+	json = json_pack(
 		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"interface", inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex",
 		inst->link.ifindex, "attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
-		addresses(&inst->link), "rest", plan ? rest_name(plan) : "?", "claim",
+		addresses(&inst->link), "rest", plan ? rest_name(plan->nft.rest) : "?", "claim",
 		claim_state(inst), "bindings", (int)n, "slices", slices(inst), "nptv6",
 		prefixes(plan), "hairpin",
 		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
 		plan ? strings(plan->warnings, plan->n_warnings) : json_array(), "contested",
 		instance_contested(inst), "conflicts", instance_conflicts(inst));
+	if (plan && plan->ipv6)
+		json_object_set_new(json, "rest6", json_string(rest_name(plan->nft.rest6)));
+	return json;
 }

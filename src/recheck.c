@@ -93,6 +93,11 @@ int recheck_fd(const struct recheck *r)
 	return r->epoll_fd;
 }
 
+bool recheck_wanted(const struct recheck *r)
+{
+	return r->wanted;
+}
+
 struct foreign *recheck_take_rules(struct recheck *r)
 {
 	struct foreign *f = r->fresh;

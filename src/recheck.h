@@ -32,6 +32,9 @@ void recheck_anew(struct recheck *r);
 unsigned recheck_ready(struct recheck *r, const struct conf_if *cif);
 /** recheck_take_rules() - others' rules as they are now, the caller's; NULL: as they were. */
 struct foreign *recheck_take_rules(struct recheck *r);
+/** recheck_wanted() - something has changed since the check began that recheck_findings() tells of.
+ */
+bool recheck_wanted(const struct recheck *r);
 /**
  * recheck_findings() - those of the last check that succeeded, as findings_json() makes them, with
  * the "generation" of the rules if these stood still meanwhile; NULL before the first. Of very many

@@ -156,11 +156,13 @@ static void offer_to_oom_killer(void)
 }
 
 /* Never returns. The parent's signals are no business of the child; it ends with the parent. */
-static void child(const struct conf_if *cif, enum recheck_task task, int fd)
+static void child(pid_t parent, const struct conf_if *cif, enum recheck_task task, int fd)
 {
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it ended before that */
+		_exit(0);
 	fd = keep_only(fd);
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
@@ -173,12 +175,12 @@ static void child(const struct conf_if *cif, enum recheck_task task, int fd)
 
 pid_t recheck_child(const struct conf_if *cif, enum recheck_task task, int fd)
 {
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	/* nobody waits for children: the kernel is to reap them */
 	signal(SIGCHLD, SIG_IGN);
 	pid = fork();
 	if (!pid)
-		child(cif, task, fd);
+		child(parent, cif, task, fd);
 	return pid;
 }

@@ -226,6 +226,8 @@ void report_print_status(const json_t *st, FILE *out)
 		return;
 	fprintf(out, "  claim             %s\n  rest              %s\n", text(st, "claim"),
 		text(st, "rest"));
+	if (*text(st, "rest6"))
+		fprintf(out, "  rest of IPv6      %s\n", text(st, "rest6"));
 	json_array_foreach (json_object_get(st, "slices"), i, v)
 		print_slice(v, i + 1, out);
 	json_array_foreach (json_object_get(st, "nptv6"), i, v) {

@@ -84,6 +84,7 @@ at router conntrack -F -f ipv6 2>/dev/null
 must_start --proto udp --ports 20000-29999 --ipv6 --exclude-dest 2001:db8:f::11/128
 check "IPv6 is einat's own" own6
 check_eq "while it guards IPv4" "$(einat status --json | json "d['interfaces'][0]['rest']")" guard
+check_eq "status says both" "$(einat status | sed -n 's/^  rest//p' | tr -s ' ' | paste -sd,)" " guard, of IPv6 own"
 the_slice own 25130
 the_rest own 25131
 check_eq "own: a global host is itself outside" \
@@ -98,6 +99,7 @@ home6
 must_start --proto udp --ports 20000-29999 --ipv6 --exclude-dest 2001:db8:f::11/128
 check "the other way round: einat guards IPv6" guards6
 check_eq "and masquerades IPv4" "$(einat status --json | json "d['interfaces'][0]['rest']")" own
+check_eq "status says so" "$(einat status --json | json "d['interfaces'][0]['rest6']")" guard
 the_slice "the other way round" 25140
 the_rest "the other way round" 25141
 check "stop" stop_einat
