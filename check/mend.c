@@ -156,7 +156,7 @@ static char *accept_fw4(uint32_t mark, uint32_t mask)
 	return text("uci add firewall rule\n"
 		    "uci set firewall.@rule[-1].name=einat\n"
 		    "uci set firewall.@rule[-1].src=wan\n"
-		    "uci set firewall.@rule[-1].dest=lan\n"
+		    "uci set firewall.@rule[-1].dest='*'\n"
 		    "uci set firewall.@rule[-1].proto=all\n"
 		    "uci set firewall.@rule[-1].mark=0x%x/0x%x\n"
 		    "uci set firewall.@rule[-1].target=ACCEPT\n"
@@ -171,12 +171,18 @@ static char *accept_nft(const struct mend_ask *a, uint32_t mark, uint32_t mask)
 	struct word table, chain;
 	char at[40] = "";
 
+	if (t->owned)
+		return text("# the program that made the table keeps it for itself: let it accept "
+			    "mark 0x%x/0x%x in front of this",
+			    mark, mask);
 	if (a->handle)
 		snprintf(at, sizeof(at), " position %llu", (unsigned long long)a->handle);
-	return text("nft %s rule %s %s %s%s meta mark and 0x%x == 0x%x accept\n"
-		    "# --open does this, keeps it over reloads and removes it on stop",
+	return text("nft %s rule %s %s %s%s meta mark and 0x%x == 0x%x accept%s",
 		    a->handle ? "insert" : "add", family_text(t->family), word(t->name, &table),
-		    word(a->chain->name, &chain), at, mask, mark);
+		    word(a->chain->name, &chain), at, mask, mark,
+		    a->can_open
+			    ? "\n# --open does this, keeps it over reloads and removes it on stop"
+			    : "");
 }
 
 char *mend_accept(const struct mend_ask *a)
@@ -327,6 +333,9 @@ char *mend_dnat(const struct mend_ask *a, const char *ports)
 	case OWNER_CILIUM:
 	case OWNER_FAIL2BAN:
 	case OWNER_CROWDSEC:
+	case OWNER_NM:
+	case OWNER_MULLVAD:
+	case OWNER_BANIP:
 	case OWNER_NOBODY:
 	case OWNER_UFW:
 	case OWNER_TAILSCALE:

@@ -18,6 +18,13 @@ static const struct sign {
 	{ OWNER_WG_QUICK, "wg-quick-*", NULL, NULL },
 	{ OWNER_NETWORKD, "io.systemd.nat", NULL, NULL },
 	{ OWNER_UPNP, "upnp*", NULL, NULL },
+	{ OWNER_NM, "nm-shared-*", NULL, NULL },
+	{ OWNER_INCUS, "incus", NULL, NULL },
+	{ OWNER_LXD, "lxd", NULL, NULL },
+	{ OWNER_MULLVAD, "mullvad", NULL, NULL },
+	{ OWNER_BANIP, "banIP", NULL, NULL },
+	{ OWNER_CROWDSEC, "crowdsec*", NULL, NULL },
+	{ OWNER_FAIL2BAN, "f2b-table", NULL, NULL },
 	{ OWNER_DOCKER, NULL, "DOCKER*", NULL },
 	{ OWNER_UFW, NULL, "ufw-*", NULL },
 	{ OWNER_UFW, NULL, "ufw6-*", NULL },
@@ -70,6 +77,9 @@ const char *owner_name(enum owner o)
 		[OWNER_INCUS] = "Incus",
 		[OWNER_FAIL2BAN] = "fail2ban",
 		[OWNER_CROWDSEC] = "CrowdSec",
+		[OWNER_NM] = "NetworkManager",
+		[OWNER_MULLVAD] = "Mullvad",
+		[OWNER_BANIP] = "banIP",
 	};
 
 	return names[o];

@@ -30,6 +30,9 @@ enum owner {
 	OWNER_INCUS,
 	OWNER_FAIL2BAN,
 	OWNER_CROWDSEC,
+	OWNER_NM,
+	OWNER_MULLVAD,
+	OWNER_BANIP,
 	OWNER_COUNT,
 };
 
@@ -58,6 +61,7 @@ struct mend_ask {
 			      */
 	bool redirect; /* the rule is a redirect to this host */
 	bool any_iif; /* the rule asks for no interface */
+	bool can_open; /* --open puts it there */
 	uint32_t mark, mask; /* inbound mark, host byte order; mask 0: none is set yet */
 };
 

@@ -25,6 +25,16 @@ bool rule_is_plain(const struct host_rule *r)
 	       !r->dport_hi && !r->has_uid && !r->unknown && !*r->oif;
 }
 
+bool rule_is_from_here(const struct host *h, const struct host_rule *r)
+{
+	if (r->from.len != 128 || r->invert)
+		return false;
+	for (size_t i = 0; i < h->n_addrs; i++)
+		if (net_addr_eq(&h->addrs[i].addr, &r->from.addr))
+			return true;
+	return false;
+}
+
 static bool matches(const struct host_rule *r, const struct packet_way *p)
 {
 	bool any_to = prefix_is_any(&r->to, r->family), hit;
@@ -100,6 +110,14 @@ const struct host_rule *packet_way(const struct host *h, const struct packet_way
 	}
 	*ret_oif = 0;
 	return NULL;
+}
+
+bool route_is_default(const struct check *x, int family)
+{
+	struct packet_way any = { .family = family, .dst = { .len = family == AF_INET ? 96 : 0 } };
+	int oif;
+
+	return x->link && packet_way(x->host, &any, &oif) && oif == x->link->ifindex;
 }
 
 bool route_leads_inside(const struct check *x, const struct host_route *t)

@@ -20,7 +20,13 @@ struct packet_way {
 const struct host_rule *packet_way(const struct host *h, const struct packet_way *p, int *ret_oif);
 bool rule_takes_mark(const struct host_rule *r, uint32_t mark); /* its other selectors aside */
 bool rule_is_plain(const struct host_rule *r); /* it asks for mark, iif and destination at most */
+/** rule_is_from_here() - it is for what this host sends itself: nothing forwarded has that source.
+ */
+bool rule_is_from_here(const struct host *h, const struct host_rule *r);
 bool prefix_is_any(const struct net_prefix *p, int family);
+/** route_is_default() - what has no route of its own, and no mark, leaves on the external
+ * interface. */
+bool route_is_default(const struct check *x, int family);
 /** route_leads_inside() - would hosts of the inside be reached by it? Not by default routes. */
 bool route_leads_inside(const struct check *x, const struct host_route *t);
 

@@ -10,6 +10,34 @@
 #include "check/rules_fw.h"
 #include "nft/text.h"
 
+/*
+ * Rules that pick ports and rules that take all are two hits of one base chain: what an operator
+ * has closed by number is not to be opened together with the rest. Codes of this file alone.
+ */
+#define INBOUND_PORTS "drop-inbound, ports"
+#define REPLIES_PORTS "drop-replies, ports"
+
+static bool concerns(const struct fwx *fw, const struct box *b);
+
+static bool picks_ports(struct fwx *fw, const struct walk_meeting *m)
+{
+	for (size_t i = 0; i < m->packets->n; i++)
+		if (concerns(fw, &m->packets->b[i]) && !box_picks_ports(fw, &m->packets->b[i]))
+			return false;
+	return true;
+}
+
+static void note_unmarking(struct fwx *fw, const struct walk_meeting *m)
+{
+	const struct conf_mark *mark = &fw->x->conf->inbound_mark;
+	uint32_t bits = ~m->op->setmark.keep | m->op->setmark.xor | m->op->setmark.unknown;
+
+	if (fw->unmarks || !(bits & (mark->mask ? mark->mask : FREE_MARK)))
+		return;
+	fw->unmarks = m->rule;
+	fw->unmarks_base = m->base;
+}
+
 static const char *both(struct fwx *fw, const struct walk_meeting *m, const char *drop)
 {
 	const struct conf_mark *mark = &fw->x->conf->inbound_mark;
@@ -39,6 +67,7 @@ static const char *both(struct fwx *fw, const struct walk_meeting *m, const char
 		/* later than any chain that could accept it */
 		if (m->hook == FW_POSTROUTING)
 			return NULL;
+		note_unmarking(fw, m);
 		return mark->mask & (~m->op->setmark.keep | m->op->setmark.xor |
 				     m->op->setmark.unknown)
 			       ? "mark-overwritten"
@@ -58,13 +87,15 @@ static const char *both(struct fwx *fw, const struct walk_meeting *m, const char
 
 static const char *new_code(struct fwx *fw, const struct walk_meeting *m)
 {
-	return both(fw, m, "drop-inbound");
+	return both(fw, m, picks_ports(fw, m) ? INBOUND_PORTS : "drop-inbound");
 }
 
 /* A reply's connection has had its NAT decided when it began. */
 static const char *reply_code(struct fwx *fw, const struct walk_meeting *m)
 {
-	return walk_drops(m->what) ? both(fw, m, "drop-replies") : NULL;
+	if (!walk_drops(m->what))
+		return NULL;
+	return both(fw, m, picks_ports(fw, m) ? REPLIES_PORTS : "drop-replies");
 }
 
 /*
@@ -123,6 +154,53 @@ static void more_text(const struct hit *h, char *buf)
 			 h->more == 1 ? "" : "s", h->base->name);
 }
 
+static bool is_destination(enum fw_field f)
+{
+	return f == FW_F_DADDR4 || f == FW_F_DADDR6 || f == FW_F_DADDRTYPE;
+}
+
+/* Does the rule ask where the packet goes, which einat has changed by then? */
+static bool looks_at_destination(const struct hit *h)
+{
+	for (size_t i = 0; h->rule && i < h->rule->n_ops; i++) {
+		const struct fw_op *op = &h->rule->ops[i];
+
+		if (op->kind == FW_MATCH && is_destination(op->match.field))
+			return true;
+		for (size_t j = 0; op->kind == FW_LOOKUP && j < op->lookup.n_sel; j++)
+			if (is_destination(op->lookup.sel[j].field))
+				return true;
+	}
+	return !h->rule || (h->named & 1u << DIM_DADDR);
+}
+
+/*
+ * A masqueraded connection's reply looks the same behind the routing decision; and to a rule that
+ * may drop whatever comes in, such as a limit, it does so anywhere.
+ */
+static bool like_masqueraded(const struct hit *h)
+{
+	return behind_routing(h) || (!h->will && !looks_at_destination(h));
+}
+
+/* An accept rule that looks for the mark is no use where the mark is gone by then. */
+static void add_unmarking(struct fwx *fw, const struct hit *h, struct finding *f)
+{
+	const struct fw_chain *before = fw->unmarks_base;
+	char *place;
+
+	if (!f->mend || !fw->unmarks || !strstr(f->mend, "mark") || before->hook > h->base->hook ||
+	    (before->hook == h->base->hook && before->priority >= h->base->priority))
+		return;
+	place = chain_place(fw->x->fw, fw->unmarks->chain, fw->unmarks);
+	if (place)
+		finding_set(fw->x->fs, &f->mend,
+			    "# first confine %s to packets that do not enter on %s: it overwrites "
+			    "the mark\n%s",
+			    place, fw->x->conf->name, f->mend);
+	free(place);
+}
+
 static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 {
 	struct finding *f = fw_hit_finding(fw, h);
@@ -138,7 +216,7 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 			  : "new connections to bindings of the slice",
 		    some, more);
 	/* behind the routing decision a masqueraded connection's reply looks the same */
-	if (reply && behind_routing(h)) {
+	if (reply && like_masqueraded(h)) {
 		f->severity = SEV_WARNING;
 		finding_set(
 			fw->x->fs, &f->what,
@@ -149,9 +227,13 @@ static void tell_drop(struct fwx *fw, const struct hit *h, bool reply)
 	/* some ports of the inside that are not to be reached: the operator knows */
 	if (*some)
 		f->severity = SEV_NOTE;
-	f->can_open =
-		!reply && f->severity != SEV_NOTE && f->table && f->chain && can_open(fw, h, f);
+	ask.can_open = f->severity != SEV_NOTE && f->table && f->chain && can_open(fw, h, f);
+	f->can_open = !reply && ask.can_open;
 	f->mend = reply ? mend_replies(&ask) : mend_accept(&ask);
+	add_unmarking(fw, h, f);
+	if (f->mend && f->severity == SEV_NOTE)
+		finding_set(fw->x->fs, &f->mend,
+			    "# nothing, if these ports are meant to be closed; else:\n%s", f->mend);
 }
 
 /* A forward that matches the port alone takes bindings with that internal port: only those. */
@@ -236,11 +318,17 @@ static int ask(struct fwx *fw, bool reply,
 	fw->box_counts = concerns;
 	fw->by_chain = true;
 	fw->reply = reply;
+	fw->unmarks = NULL;
 	fw_region_inwards(fw, &r, reply);
 	ret = fw_walk(fw, WALK_INWARDS, &r, true);
 	region_clear(&r);
-	for (size_t i = 0; i < fw->n_hit && !ret; i++)
+	for (size_t i = 0; i < fw->n_hit && !ret; i++) {
+		if (!strcmp(fw->hit[i].code, INBOUND_PORTS))
+			fw->hit[i].code = "drop-inbound";
+		else if (!strcmp(fw->hit[i].code, REPLIES_PORTS))
+			fw->hit[i].code = "drop-replies";
 		tell(fw, &fw->hit[i]);
+	}
 	fw_clear_hits(fw);
 	return ret;
 }

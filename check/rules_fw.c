@@ -2,7 +2,9 @@
 /* The packet filter rules of everyone: prepare the questions, ask them. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "check/routing_way.h"
 #include "check/rules_fw.h"
 
 /* Subnets that foreign rules own, as src/plan.c takes them. */
@@ -61,7 +63,12 @@ static int read_owners(struct fwx *fw, const struct net_addr *local)
 
 static struct space *make_space(struct check *x, const struct net_addr *local)
 {
-	struct space_host host = { local, x->host->n_addrs, true };
+	struct space_host host = { .local = local,
+				   .n_local = x->host->n_addrs,
+				   .known = true,
+				   .routed = true,
+				   .back = { route_is_default(x, AF_INET),
+					     route_is_default(x, AF_INET6) } };
 	struct space *s = space_new(x->fw, &host);
 
 	/* the names that the questions are about come before any region */

@@ -38,6 +38,9 @@ struct fwx {
 	bool by_chain; /* group rules that drop by base chain */
 	const char *(*code_of)(struct fwx *fw, const struct walk_meeting *m);
 	bool (*box_counts)(const struct fwx *fw, const struct box *b); /* NULL: all do */
+	/* what writes over the inbound mark that is given, or else the one that is proposed */
+	const struct fw_rule *unmarks;
+	const struct fw_chain *unmarks_base;
 	bool failed; /* out of memory */
 };
 
@@ -60,6 +63,8 @@ bool walk_drops(enum walk_what what); /* by rule or by policy */
 void fw_clear_hits(struct fwx *fw);
 /** fw_hit_finding() - a finding with the place, the text and the owner of @h. */
 struct finding *fw_hit_finding(struct fwx *fw, const struct hit *h);
+/** box_picks_ports() - rules name the destination ports of @b, and they are less than a quarter. */
+bool box_picks_ports(struct fwx *fw, const struct box *b);
 /** fw_hit_few_ports() - less than a quarter of the ports (@of: of these, by protocol) meet the
  * rule. */
 bool fw_hit_few_ports(const struct hit *h, const struct port_set *of);

@@ -85,6 +85,8 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 
 static bool names_slice_port(const struct fwx *fw, const struct fw_op *op, unsigned protos)
 {
+	if (op && op->nat.port_any)
+		return true; /* from a map whose ports are not known */
 	for (unsigned p = 0; p < PROTO_COUNT && op && op->nat.port_lo; p++)
 		if (protos & 1u << p && 1u << p != PROTO_ICMP &&
 		    port_set_overlaps(&fw->x->slice[p], op->nat.port_lo,
@@ -105,6 +107,9 @@ static const char *rest_code(struct fwx *fw, const struct walk_meeting *m)
 	for (unsigned p = 0; p < PROTO_COUNT; p++)
 		if (!fw->x->slice[p].n)
 			protos &= ~(1u << p);
+	/* ports that lie elsewhere: what had one of the slice gets another */
+	if (m->op && m->op->nat.port_lo && !names_slice_port(fw, m->op, protos))
+		return NULL;
 	if (protos && (names_slice_port(fw, m->op, protos) || m->base->priority < PRI_CLAIM ||
 		       fw->x->conf->rest == REST_NONE))
 		return "snat-slice-port";
@@ -162,8 +167,11 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 {
 	struct finding *f = fw_hit_finding(fw, h);
 
-	if (names_slice_port(fw, h->op, h->protos) &&
-	    (!h->op->nat.port_hi || h->op->nat.port_hi == h->op->nat.port_lo))
+	if (h->op && h->op->nat.port_any)
+		finding_set(fw->x->fs, &f->what,
+			    "this rule gives out ports that a map names, perhaps of the slice");
+	else if (names_slice_port(fw, h->op, h->protos) &&
+		 (!h->op->nat.port_hi || h->op->nat.port_hi == h->op->nat.port_lo))
 		finding_set(fw->x->fs, &f->what, "this rule gives out port %u of the slice",
 			    h->op->nat.port_lo);
 	else if (names_slice_port(fw, h->op, h->protos))
@@ -184,7 +192,9 @@ static void tell_rest(struct fwx *fw, const struct hit *h)
 	if (h->op && h->op->nat.port_lo && h->op->nat.port_lo <= 1024 &&
 	    h->op->nat.port_hi == 65535 && h->base->priority >= PRI_CLAIM)
 		f->severity = SEV_NOTE;
-	if (names_slice_port(fw, h->op, h->protos))
+	if (h->op && h->op->nat.port_any)
+		finding_set(fw->x->fs, &f->mend, "# keep the ports of the slice out of the map");
+	else if (names_slice_port(fw, h->op, h->protos))
 		mend_given(fw, h, f);
 	else if (h->base->priority < PRI_CLAIM)
 		finding_set(fw->x->fs, &f->mend, "# hook its chain at priority srcnat (100)");
@@ -401,39 +411,52 @@ static int check_rest(struct fwx *fw)
 	return 0;
 }
 
-/* libvirt has a rule for each protocol: the subnet is told once. */
+/* Every subnet that a rule names is told once: a set can hold several. */
+static void tell_left_out_by(struct fwx *fw, const struct foreign_snat *s, struct net_list *told)
+{
+	struct hit h = {
+		.code = "subnet-left-out", .chain = s->rule->chain, .rule = s->rule, .will = true
+	};
+	struct findings *fs = fw->x->fs;
+	char buf[NET_ADDR_STRLEN];
+	struct finding *f = NULL;
+	size_t n_new = 0;
+
+	for (size_t i = 0; i < s->src.n; i++) {
+		size_t n = told->n;
+
+		if (net_list_add(told, &s->src.p[i]))
+			fw->failed = true;
+		if (told->n == n)
+			continue;
+		if (!f)
+			f = fw_hit_finding(fw, &h);
+		net_prefix_format(&s->src.p[i], buf);
+		finding_set(fs, &f->what, "%s%s%s", n_new ? f->what : "", n_new ? "," : "", buf);
+		n_new++;
+	}
+	if (!f || !f->what)
+		return;
+	finding_set(fs, &f->mend,
+		    "# to move %s hosts to einat, name all internal networks:\n"
+		    "--internal LAN,%s",
+		    n_new == 1 ? "its" : "their", f->what);
+	finding_set(fs, &f->what, "%s stay%s with masquerade, since this rule names %s", f->what,
+		    n_new == 1 ? "s" : "", n_new == 1 ? "it" : "them");
+}
+
+/* libvirt has a rule for each protocol: a subnet is told once. */
 static void tell_left_out(struct fwx *fw)
 {
 	const struct foreign *o = fw->foreign;
 	struct net_list told = { 0 };
-	char buf[NET_ADDR_STRLEN];
 
 	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
 		if (fw->x->conf->slices[i].internal.n)
 			return;
 	for (size_t i = 0; o && i < o->n_snat; i++)
-		for (size_t j = 0; foreign_owns_subnet(&o->snat[i]) && j < o->snat[i].src.n; j++) {
-			size_t n = told.n;
-			struct finding *f;
-			struct hit h;
-
-			if (net_list_add(&told, &o->snat[i].src.p[j]))
-				fw->failed = true;
-			if (told.n == n)
-				continue;
-			h = (struct hit){ .code = "subnet-left-out",
-					  .chain = o->snat[i].rule->chain,
-					  .rule = o->snat[i].rule,
-					  .will = true };
-			f = fw_hit_finding(fw, &h);
-			net_prefix_format(&o->snat[i].src.p[j], buf);
-			finding_set(fw->x->fs, &f->what,
-				    "%s stays with masquerade, since this rule names it", buf);
-			finding_set(fw->x->fs, &f->mend,
-				    "# to move its hosts to einat, name all internal networks:\n"
-				    "--internal LAN,%s",
-				    buf);
-		}
+		if (foreign_owns_subnet(&o->snat[i]) && (!o->snat[i].ipv6 || fw->x->conf->ipv6))
+			tell_left_out_by(fw, &o->snat[i], &told);
 	net_list_free(&told);
 }
 

@@ -24,6 +24,20 @@ bool fw_hit_few_ports(const struct hit *h, const struct port_set *of)
 	return few;
 }
 
+bool box_picks_ports(struct fwx *fw, const struct box *b)
+{
+	struct port_set ports = { 0 };
+	bool few;
+
+	if (!(b->named & 1u << DIM_DPORT))
+		return false;
+	if (box_ports(b, DIM_DPORT, &ports))
+		fw->failed = true;
+	few = 4 * port_set_count(&ports) < 65535;
+	port_set_free(&ports);
+	return few;
+}
+
 bool fw_hit_owns_ports(const struct fwx *fw, const struct hit *h)
 {
 	return (h->named & 1u << DIM_DPORT) || fw_hit_few_ports(h, fw->x->slice);

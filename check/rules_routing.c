@@ -152,19 +152,23 @@ static void check_mark_to(struct check *x, const struct host_rule *r, const stru
 	char buf[NET_ADDR_STRLEN];
 	struct finding *f;
 	int oif, other;
+	bool here;
 
 	by = packet_way(x->host, &p, &oif);
 	p.mark = 0;
 	without = packet_way(x->host, &p, &other);
 	if ((by != r && without != r) || by == without || oif == other)
 		return;
+	here = !strcmp(name_of(x->host, oif), "lo");
 	f = about_rule(x, "mark-routed", r);
 	f->will = rule_is_plain(r);
-	finding_set(x->fs, &f->what,
-		    "what einat marks with 0x%x/0x%x for %s leaves on %s, and without the mark on "
-		    "%s",
-		    in->value, in->mask, net_prefix_format(to, buf), name_of(x->host, oif),
-		    name_of(x->host, other));
+	finding_set(
+		x->fs, &f->what,
+		"what einat marks with 0x%x/0x%x for %s %s%s, and without the mark it leaves on "
+		"%s",
+		in->value, in->mask, net_prefix_format(to, buf),
+		here ? "ends at this host" : "leaves on ", here ? "" : name_of(x->host, oif),
+		name_of(x->host, other));
 	if (rule_takes_mark(r, FREE_MARK) == rule_takes_mark(r, 0))
 		finding_set(x->fs, &f->mend, "--inbound-mark 0x%x/0x%x", FREE_MARK, FREE_MARK);
 	else
@@ -216,10 +220,7 @@ static bool from_inside(const struct check *x, const struct host_rule *r)
 {
 	if (prefix_is_any(&r->from, r->family) || r->invert)
 		return true;
-	for (size_t i = 0; r->from.len == 128 && i < x->host->n_addrs; i++)
-		if (net_addr_eq(&x->host->addrs[i].addr, &r->from.addr))
-			return false;
-	return is_internal(x, &r->from);
+	return !rule_is_from_here(x->host, r) && is_internal(x, &r->from);
 }
 
 static void check_ways_out(struct check *x, const struct host_rule *r)

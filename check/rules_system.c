@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include "check/check_impl.h"
+#include "check/routing_way.h"
 
 #define CT_NEARLY 80 /* percent of nf_conntrack_max */
 
@@ -59,6 +60,20 @@ static bool default_route_here(const struct check *x, bool *ret_other)
 	return here;
 }
 
+/* The way back is looked up without the mark: can another rule lead it here all the same? */
+static bool only_main_way_back(const struct check *x)
+{
+	for (size_t i = 0; i < x->host->n_rules; i++) {
+		const struct host_rule *r = &x->host->rules[i];
+
+		if (r->family == AF_INET && r->table != RT_TABLE_LOCAL &&
+		    r->table != RT_TABLE_MAIN && r->table != RT_TABLE_DEFAULT && !r->fwmask &&
+		    !rule_is_from_here(x->host, r))
+			return false;
+	}
+	return true;
+}
+
 static void check_rp_filter(struct check *x)
 {
 	long all = host_sysctl_int(x->host, "net.ipv4.conf.all.rp_filter", 0), one;
@@ -78,7 +93,7 @@ static void check_rp_filter(struct check *x)
 	if ((one > all ? one : all) != 1 || default_route_here(x, &other))
 		return;
 	f = finding_add(x->fs, "rp-filter");
-	f->will = false;
+	f->will = other && only_main_way_back(x);
 	finding_set(x->fs, &f->where, "sysctl %s",
 		    one >= all ? name : "net.ipv4.conf.all.rp_filter");
 	finding_set(x->fs, &f->what, "strict reverse-path filtering, and %s",

@@ -43,6 +43,12 @@ enum fw_field {
 	FW_F_ICMPTYPE, /* 1, of ICMP or ICMPv6, whichever the packet is */
 	FW_F_ICMPCODE,
 	FW_F_PKTTYPE, /* 1, PACKET_ */
+	FW_F_CTMARK, /* 4 */
+	FW_F_IPHEAD, /* 1, first byte of the IP header: its upper half is the version */
+	FW_F_FRAG4, /* 2, the IPv4 header's flags and fragment offset */
+	FW_F_MSS, /* 2, what a SYN states */
+	FW_F_BACK, /* 4, 1 or 0: whether a route to the sender leads back by the input interface */
+	FW_F_BACKIF, /* 4, the index of the interface of that route, 0: there is none */
 	FW_F_COUNT,
 };
 
@@ -126,6 +132,8 @@ struct fw_ctset {
 struct fw_perhaps {
 	enum fw_field field; /* it is about this one, and no negation; FW_F_UNKNOWN: not known */
 	bool both; /* some packets match and some do not, whatever they are (a die is cast) */
+	/* what it says to a lone packet: a limit is there for the many */
+	enum { FW_EITHER, FW_HITS, FW_MISSES } usual;
 };
 
 enum fw_kind {
@@ -317,6 +325,8 @@ int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, ui
 int fw_maybe(struct fw_rule *r);
 /** fw_perhaps() - the same, with what can be said of it. */
 int fw_perhaps(struct fw_rule *r, enum fw_field f, bool both);
+/** fw_perhaps_usually() - the same: FW_HITS or FW_MISSES for a lone packet. */
+int fw_perhaps_usually(struct fw_rule *r, int usual);
 struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name);
 /** fw_chains_sort(), fw_sets_sort() - so that the look-ups by name find what was added. */
 void fw_chains_sort(struct fw_snapshot *s);

@@ -47,10 +47,33 @@ static int lower_immediate(struct lower *l, const struct nlattr *data)
 	return 0;
 }
 
-static uint16_t port_in(struct lower *l, const struct nlattr *reg)
+/* The least (or with @most the greatest) port that the elements of a map give; 0: not known. */
+static uint16_t mapped_port(const struct val *v, bool most)
+{
+	uint16_t found = 0;
+
+	if (v->map->flags & NFT_SET_EVAL)
+		return 0;
+	for (size_t i = 0; i < v->map->n_elems; i++) {
+		const uint8_t *d = v->map->elems[i].data;
+		uint16_t port = d && v->off + 2u <= v->map->data_len
+					? (uint16_t)(d[v->off] << 8 | d[v->off + 1])
+					: 0;
+
+		if (!port)
+			return 0;
+		if (!found || (most ? port > found : port < found))
+			found = port;
+	}
+	return found;
+}
+
+static uint16_t port_in(struct lower *l, const struct nlattr *reg, bool most)
 {
 	const struct val *v = reg ? lower_reg(l, attr_be32(reg, 0)) : NULL;
 
+	if (v && v->kind == VAL_MAPPED)
+		return mapped_port(v, most);
 	return v && v->kind == VAL_CONST && v->len >= 2 ? (uint16_t)(v->data[0] << 8 | v->data[1])
 							: 0;
 }
@@ -64,8 +87,8 @@ static int add_nat(struct lower *l, enum fw_kind kind, const struct nlattr *lo,
 
 	if (!op)
 		return -ENOMEM;
-	op->nat.port_lo = port_in(l, lo);
-	op->nat.port_hi = hi ? port_in(l, hi) : op->nat.port_lo;
+	op->nat.port_lo = port_in(l, lo, false);
+	op->nat.port_hi = port_in(l, hi ? hi : lo, true);
 	if (!op->nat.port_lo || op->nat.port_hi < op->nat.port_lo)
 		op->nat = (struct fw_nat){ .port_any = lo };
 	op->nat.random = flags & NAT_RANDOM;
@@ -205,6 +228,65 @@ static int lower_maybe(struct lower *l, const struct nlattr *data)
 	return fw_maybe(l->rule);
 }
 
+/* "10/second": a lone packet is within it; "over" turns it round. */
+static int limit_usual(const char *name, const struct nlattr *data)
+{
+	if (!strcmp(name, "limit")) {
+		ATTRS(tb, NFTA_LIMIT_MAX);
+
+		attrs_parse(data, &tb);
+		return attr_be32(tb.tb[NFTA_LIMIT_FLAGS], 0) & NFT_LIMIT_F_INV ? FW_MISSES
+									       : FW_HITS;
+	}
+	if (!strcmp(name, "connlimit")) {
+		ATTRS(tb, NFTA_CONNLIMIT_MAX);
+
+		attrs_parse(data, &tb);
+		return attr_be32(tb.tb[NFTA_CONNLIMIT_FLAGS], 0) & NFT_CONNLIMIT_F_INV ? FW_MISSES
+										       : FW_HITS;
+	}
+	return strcmp(name, "counter") && strcmp(name, "last") ? FW_EITHER : FW_HITS;
+}
+
+static int lower_limit(struct lower *l, const struct nlattr *data)
+{
+	return fw_perhaps_usually(l->rule, limit_usual("limit", data));
+}
+
+static int lower_connlimit(struct lower *l, const struct nlattr *data)
+{
+	return fw_perhaps_usually(l->rule, limit_usual("connlimit", data));
+}
+
+static int expr_usual(const struct nlattr *expr)
+{
+	ATTRS(tb, NFTA_EXPR_MAX);
+	const char *name;
+
+	attrs_parse(expr, &tb);
+	name = attr_str(tb.tb[NFTA_EXPR_NAME]);
+	return name ? limit_usual(name, tb.tb[NFTA_EXPR_DATA]) : FW_EITHER;
+}
+
+/* The rule goes on if the set has room, and if what stands in its element lets it. */
+static int lower_dynset(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_DYNSET_MAX);
+	int usual = FW_HITS;
+	const struct nlattr *attr;
+
+	attrs_parse(data, &tb);
+	if (tb.tb[NFTA_DYNSET_EXPR])
+		usual = expr_usual(tb.tb[NFTA_DYNSET_EXPR]);
+	if (tb.tb[NFTA_DYNSET_EXPRESSIONS])
+		mnl_attr_for_each_nested (attr, tb.tb[NFTA_DYNSET_EXPRESSIONS])
+			if (usual == FW_HITS)
+				usual = expr_usual(attr);
+	if (attr_be32(tb.tb[NFTA_DYNSET_FLAGS], 0) & NFT_DYNSET_F_INV)
+		usual = FW_EITHER;
+	return fw_perhaps_usually(l->rule, usual);
+}
+
 /* Counters let every packet pass on, helpers too; quotas and limits may not; others may do more. */
 static int lower_objref(struct lower *l, const struct nlattr *data)
 {
@@ -295,14 +377,14 @@ static const struct {
 	{ "target", lower_compat_target },
 	{ "exthdr", lower_exthdr },
 	/* these end the rule if their condition does not hold */
-	{ "limit", lower_maybe },
+	{ "limit", lower_limit },
 	{ "quota", lower_maybe },
-	{ "connlimit", lower_maybe },
+	{ "connlimit", lower_connlimit },
 	{ "objref", lower_objref },
-	{ "dynset", lower_maybe },
+	{ "dynset", lower_dynset },
 	/* loads */
-	{ "numgen", lower_load_any },
-	{ "hash", lower_load_any },
+	{ "numgen", lower_numgen },
+	{ "hash", lower_hash },
 	{ "rt", lower_load_any },
 	{ "socket", lower_load_any },
 	{ "osf", lower_load_any },

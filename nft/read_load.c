@@ -107,8 +107,7 @@ static int set_mark(struct lower *l, const struct val *v)
 		/* another value, masked: bits outside of the mask are those of xor */
 		memcpy(&op->setmark.unknown, v->mask, 4);
 		memcpy(&op->setmark.xor, v->xor, 4);
-		/* the one field that is loaded and has no name here */
-		if (v->kind == VAL_FIELD && v->field == FW_F_UNKNOWN)
+		if (v->kind == VAL_FIELD && v->field == FW_F_CTMARK)
 			op->setmark.ct = op->setmark.unknown;
 	}
 	return 0;
@@ -190,7 +189,7 @@ int lower_ct(struct lower *l, const struct nlattr *data)
 	case NFT_CT_DIRECTION:
 		return load_field(l, dreg, FW_F_CTDIR, 1, false);
 	case NFT_CT_MARK:
-		return load_field(l, dreg, FW_F_UNKNOWN, 4, true);
+		return load_field(l, dreg, FW_F_CTMARK, 4, true);
 	case NFT_CT_HELPER:
 	case NFT_CT_LABELS:
 	case NFT_CT_SRC:
@@ -219,6 +218,11 @@ int lower_fib(struct lower *l, const struct nlattr *data)
 		return load_field(l, dreg, FW_F_DADDRTYPE, 4, true);
 	if (result == NFT_FIB_RESULT_ADDRTYPE && flags == NFTA_FIB_F_SADDR)
 		return load_field(l, dreg, FW_F_SADDRTYPE, 4, true);
+	/* reverse path: "missing" and "exists", or its index against 0 */
+	if (result == NFT_FIB_RESULT_OIF && (flags & ~(NFTA_FIB_F_MARK | NFTA_FIB_F_PRESENT)) ==
+						    (NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF))
+		return flags & NFTA_FIB_F_PRESENT ? load_field(l, dreg, FW_F_BACK, 4, true)
+						  : load_field(l, dreg, FW_F_BACKIF, 4, true);
 	return load_unknown(l, dreg, result == NFT_FIB_RESULT_OIFNAME ? 16 : 4);
 }
 
@@ -248,7 +252,7 @@ int lower_bitwise(struct lower *l, const struct nlattr *data)
 	src = lower_reg(l, attr_be32(tb.tb[NFTA_BITWISE_SREG], 0));
 	dreg = attr_be32(tb.tb[NFTA_BITWISE_DREG], 0);
 	len = attr_be32(tb.tb[NFTA_BITWISE_LEN], 0);
-	if (!src || src->kind == VAL_NONE || src->kind == VAL_CONST || src->len != len ||
+	if (!src || (src->kind != VAL_FIELD && src->kind != VAL_PAYLOAD) || src->len != len ||
 	    attr_be32(tb.tb[NFTA_BITWISE_OP], 0) != NFT_BITWISE_BOOL ||
 	    lower_bytes(tb.tb[NFTA_BITWISE_MASK], mask, len) != len ||
 	    lower_bytes(tb.tb[NFTA_BITWISE_XOR], xor, len) != len)
@@ -303,16 +307,68 @@ int lower_byteorder(struct lower *l, const struct nlattr *data)
 	return 0;
 }
 
+static bool is_option(const struct nlattr *type, uint8_t kind)
+{
+	return type && mnl_attr_get_payload_len(type) >= 1 && mnl_attr_get_u8(type) == kind;
+}
+
 /* exthdr: with a source register it writes a TCP option; a load ends the rule if there is none */
 int lower_exthdr(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_EXTHDR_MAX);
+	uint32_t dreg, len;
 
 	attrs_parse(data, &tb);
 	if (tb.tb[NFTA_EXTHDR_SREG])
 		return 0;
-	lower_forget(l);
-	return fw_maybe(l->rule);
+	/* "exists" is answered for all */
+	if (attr_be32(tb.tb[NFTA_EXTHDR_FLAGS], 0) & NFT_EXTHDR_F_PRESENT) {
+		lower_forget(l);
+		return fw_maybe(l->rule);
+	}
+	dreg = attr_be32(tb.tb[NFTA_EXTHDR_DREG], 0);
+	len = attr_be32(tb.tb[NFTA_EXTHDR_LEN], 0);
+	if (attr_be32(tb.tb[NFTA_EXTHDR_OP], NFT_EXTHDR_OP_IPV6) == NFT_EXTHDR_OP_TCPOPT &&
+	    is_option(tb.tb[NFTA_EXTHDR_TYPE], 2) && len == 2 &&
+	    attr_be32(tb.tb[NFTA_EXTHDR_OFFSET], 0) == 2)
+		load_field(l, dreg, FW_F_MSS, len, false);
+	else
+		lower_forget(l);
+	/* packets without the option are common */
+	return fw_perhaps_usually(l->rule, FW_MISSES);
+}
+
+static int load_chance(struct lower *l, const struct nlattr *dreg, const struct nlattr *modulus,
+		       const struct nlattr *offset)
+{
+	uint32_t n = attr_be32(modulus, 0), first = attr_be32(offset, 0);
+	struct val *v = lower_load(l, attr_be32(dreg, 0), 4);
+
+	if (!v || !n || first > UINT32_MAX - (n - 1)) {
+		lower_forget(l);
+		return 0;
+	}
+	v->kind = VAL_CHANCE;
+	v->chance_lo = first;
+	v->chance_hi = first + (n - 1);
+	return 0;
+}
+
+int lower_numgen(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_NG_MAX);
+
+	attrs_parse(data, &tb);
+	return load_chance(l, tb.tb[NFTA_NG_DREG], tb.tb[NFTA_NG_MODULUS], tb.tb[NFTA_NG_OFFSET]);
+}
+
+int lower_hash(struct lower *l, const struct nlattr *data)
+{
+	ATTRS(tb, NFTA_HASH_MAX);
+
+	attrs_parse(data, &tb);
+	return load_chance(l, tb.tb[NFTA_HASH_DREG], tb.tb[NFTA_HASH_MODULUS],
+			   tb.tb[NFTA_HASH_OFFSET]);
 }
 
 /* Loads whose value is not understood, of a length that is not either. */

@@ -12,13 +12,22 @@
 
 /* What a register holds, from its first word on. */
 struct val {
-	enum { VAL_NONE, VAL_PAYLOAD, VAL_FIELD, VAL_CONST } kind;
+	enum {
+		VAL_NONE,
+		VAL_PAYLOAD,
+		VAL_FIELD,
+		VAL_CONST,
+		VAL_CHANCE, /* any number of @chance_lo..@chance_hi: numgen, hash */
+		VAL_MAPPED, /* 4 bytes at @off of the data of some element of @map */
+	} kind;
 	enum fw_field field; /* VAL_FIELD */
 	uint8_t base, off; /* VAL_PAYLOAD: NFT_PAYLOAD_, offset in that header */
 	uint8_t len; /* bytes */
 	bool host; /* host byte order */
 	uint8_t mask[VAL_MAX], xor[VAL_MAX]; /* in register order */
 	uint8_t data[VAL_MAX]; /* VAL_CONST */
+	uint32_t chance_lo, chance_hi; /* VAL_CHANCE */
+	const struct fw_set *map; /* VAL_MAPPED */
 };
 
 struct lower {
@@ -66,6 +75,8 @@ int lower_bitwise(struct lower *l, const struct nlattr *data);
 int lower_byteorder(struct lower *l, const struct nlattr *data);
 int lower_exthdr(struct lower *l, const struct nlattr *data);
 int lower_load_any(struct lower *l, const struct nlattr *data);
+int lower_numgen(struct lower *l, const struct nlattr *data);
+int lower_hash(struct lower *l, const struct nlattr *data);
 
 /* Matching expressions; 0 or -ENOMEM. */
 int lower_cmp(struct lower *l, const struct nlattr *data);

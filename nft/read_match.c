@@ -45,6 +45,8 @@ struct place {
 };
 
 static const struct place places[] = {
+	{ 0, 0, NFT_PAYLOAD_NETWORK_HEADER, 0, 1, FW_F_IPHEAD },
+	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 6, 2, FW_F_FRAG4 },
 	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 9, 1, FW_F_L4PROTO },
 	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 12, 4, FW_F_SADDR4 },
 	{ NFPROTO_IPV4, 0, NFT_PAYLOAD_NETWORK_HEADER, 16, 4, FW_F_DADDR4 },
@@ -152,15 +154,6 @@ static int add_piece(struct lower *l, const struct val *v, const struct piece *p
 	return ret;
 }
 
-/* "ip frag-off & 0x1fff", which iptables' -f looks at: 0, as conntrack has put fragments together
- */
-static bool is_frag_off(const struct lower *l, const struct val *v, size_t len)
-{
-	return l->nfproto == NFPROTO_IPV4 && v->kind == VAL_PAYLOAD &&
-	       v->base == NFT_PAYLOAD_NETWORK_HEADER && v->off == 6 && len == 2 && v->len == 2 &&
-	       v->mask[0] == 0x1f && v->mask[1] == 0xff;
-}
-
 static int cmp_equal(struct lower *l, const struct val *v, const uint8_t *data, size_t len,
 		     bool neg)
 {
@@ -174,11 +167,6 @@ static int cmp_equal(struct lower *l, const struct val *v, const uint8_t *data, 
 		return fw_maybe(l->rule);
 	for (size_t i = 0; i < len; i++)
 		want[i] = data[i] ^ v->xor [i];
-	if (is_frag_off(l, v, len)) {
-		if (all_zero(want, len) != neg)
-			return 0;
-		return fw_match_add(l->rule, FW_F_L4PROTO, false) ? 0 : -ENOMEM; /* none of all */
-	}
 	/* several fields compared at once: equal splits into one match each, unequal does not */
 	if (!n || (neg && (n != 1 || !all)))
 		return fw_maybe(l->rule);
@@ -315,12 +303,72 @@ static size_t key_sels(struct lower *l, uint32_t sreg, const struct fw_set *set,
 	return n;
 }
 
+static uint32_t key_number(const uint8_t *key)
+{
+	uint32_t v;
+
+	memcpy(&v, key, sizeof(v)); /* integers in registers are in host byte order */
+	return v;
+}
+
+/* Whether every number that can come up is a key of the set, and stays one. */
+static bool holds_all(const struct fw_set *set, uint32_t lo, uint32_t hi)
+{
+	uint64_t found = 0;
+
+	if (set->key_len != 4 || set->flags & (NFT_SET_EVAL | NFT_SET_TIMEOUT | NFT_SET_INTERVAL))
+		return false;
+	for (size_t i = 0; i < set->n_elems; i++) {
+		const struct fw_elem *e = &set->elems[i];
+		uint32_t key = e->lo && !e->catchall ? key_number(e->lo) : lo;
+
+		if (e->catchall && !e->maybe)
+			return true;
+		found += !e->catchall && !e->maybe && e->lo && key >= lo && key <= hi;
+	}
+	return found == (uint64_t)hi - lo + 1;
+}
+
+/* Which element is chance, but it is one of them; ret_done: there is nothing else to add. */
+static int lookup_by_chance(struct lower *l, const struct val *v, const struct fw_set *set,
+			    bool vmap, bool *ret_done)
+{
+	struct fw_op *op;
+
+	*ret_done = holds_all(set, v->chance_lo, v->chance_hi);
+	if (!*ret_done || !vmap)
+		return 0;
+	*ret_done = set->n_elems == 1;
+	if (!*ret_done)
+		return 0;
+	op = fw_op_add(l->rule, FW_VERDICT);
+	if (!op)
+		return -ENOMEM;
+	op->verdict = set->elems[0].verdict;
+	return 0;
+}
+
+/* What a map gives: each word of it is that word of some element's data. */
+static void load_mapped(struct lower *l, uint32_t dreg, const struct fw_set *set)
+{
+	struct val *v;
+
+	lower_forget_from(l, dreg);
+	v = lower_reg(l, dreg);
+	for (uint32_t at = 0; v && at < set->data_len && v < l->reg + REG_WORDS; at += 4, v++) {
+		*v = (struct val){ .kind = VAL_MAPPED, .len = 4, .off = (uint8_t)at, .map = set };
+		memset(v->mask, 0xff, 4);
+	}
+}
+
 int lower_lookup(struct lower *l, const struct nlattr *data)
 {
 	ATTRS(tb, NFTA_LOOKUP_MAX);
 	const char *name;
 	const struct fw_set *set;
+	const struct val *v;
 	struct fw_op *op;
+	bool vmap;
 
 	attrs_parse(data, &tb);
 	name = attr_str(tb.tb[NFTA_LOOKUP_SET]);
@@ -333,16 +381,26 @@ int lower_lookup(struct lower *l, const struct nlattr *data)
 			lower_forget_from(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0));
 		return fw_maybe(l->rule);
 	}
+	v = lower_reg(l, attr_be32(tb.tb[NFTA_LOOKUP_SREG], 0));
+	vmap = tb.tb[NFTA_LOOKUP_DREG] && attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0) == NFT_REG_VERDICT;
+	if (v && v->kind == VAL_CHANCE && tb.tb[NFTA_LOOKUP_DREG]) {
+		bool done;
+		int ret = lookup_by_chance(l, v, set, vmap, &done);
+
+		if (done && !vmap)
+			load_mapped(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0), set);
+		if (ret || done)
+			return ret;
+	}
 	op = fw_op_add(l->rule, FW_LOOKUP);
 	if (!op)
 		return -ENOMEM;
 	op->lookup.set = set;
 	op->lookup.neg = attr_be32(tb.tb[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV;
-	op->lookup.vmap =
-		tb.tb[NFTA_LOOKUP_DREG] && attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0) == NFT_REG_VERDICT;
+	op->lookup.vmap = vmap;
 	op->lookup.n_sel = key_sels(l, attr_be32(tb.tb[NFTA_LOOKUP_SREG], 0), set, op->lookup.sel);
 	/* only what a look-up compares completely is known not to match */
 	if (tb.tb[NFTA_LOOKUP_DREG] && !op->lookup.vmap)
-		lower_forget_from(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0));
+		load_mapped(l, attr_be32(tb.tb[NFTA_LOOKUP_DREG], 0), set);
 	return 0;
 }

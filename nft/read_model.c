@@ -12,7 +12,9 @@ static const uint8_t field_len[FW_F_COUNT] = {
 	[FW_F_SADDR6] = 16,  [FW_F_DADDR6] = 16,   [FW_F_L4PROTO] = 1,	 [FW_F_SPORT] = 2,
 	[FW_F_DPORT] = 2,    [FW_F_TCPFLAGS] = 1,  [FW_F_MARK] = 4,	 [FW_F_CTSTATE] = 4,
 	[FW_F_CTSTATUS] = 4, [FW_F_CTDIR] = 1,	   [FW_F_SADDRTYPE] = 4, [FW_F_DADDRTYPE] = 4,
-	[FW_F_ICMPTYPE] = 1, [FW_F_ICMPCODE] = 1,  [FW_F_PKTTYPE] = 1,
+	[FW_F_ICMPTYPE] = 1, [FW_F_ICMPCODE] = 1,  [FW_F_PKTTYPE] = 1,	 [FW_F_CTMARK] = 4,
+	[FW_F_IPHEAD] = 1,   [FW_F_FRAG4] = 2,	   [FW_F_BACK] = 4,	 [FW_F_BACKIF] = 4,
+	[FW_F_MSS] = 2,
 };
 
 size_t fw_field_len(enum fw_field f)
@@ -105,6 +107,16 @@ int fw_perhaps(struct fw_rule *r, enum fw_field f, bool both)
 	if (!op)
 		return -ENOMEM;
 	op->perhaps = (struct fw_perhaps){ .field = f, .both = both };
+	return 0;
+}
+
+int fw_perhaps_usually(struct fw_rule *r, int usual)
+{
+	struct fw_op *op = fw_op_add(r, FW_MAYBE);
+
+	if (!op)
+		return -ENOMEM;
+	op->perhaps.usual = usual;
 	return 0;
 }
 

@@ -343,6 +343,9 @@ static void local_addrs(struct space *s, const struct space_host *h)
 		r[six][n[six]++] = (struct num_range){ v, v };
 	}
 	s->local_known = h && (h->known || h->all);
+	s->routed = h && h->routed;
+	for (int i = 0; i < 2 && h; i++)
+		s->back[i] = h->back[i];
 	for (int i = 0; i < 2 && h && h->all && !s->ctx.err; i++) {
 		n[i] = 1;
 		r[i][0] = (struct num_range){ num32(0), top(i ? 128 : 32) };

@@ -68,6 +68,7 @@ struct box {
 	struct num_set *dim[DIM_COUNT];
 	struct bits mark;
 	struct bits status; /* of the connection, IPS_ */
+	bool ctmarked; /* a rule may have set the connection's mark: else a new one has none */
 };
 
 struct space;
@@ -85,6 +86,8 @@ struct space_host {
 	size_t n_local;
 	bool known; /* the list is complete: else a match on address types may or may not match */
 	bool all; /* any address is taken for local: all packets are to (or from) this host */
+	bool routed; /* what is neither local nor multicast nor broadcast to all has a route */
+	bool back[2]; /* IPv4, IPv6: the way to each sender is the interface it comes in by */
 };
 
 #define SPACE_BOXES 64 /* default limit of boxes in a region */

@@ -31,7 +31,8 @@ struct space {
 	struct num_set *full6; /* DIM_SADDR, DIM_DADDR of IPv6 */
 	struct num_set *with_ports, *icmp, *tcp, *is_new, *no_ct; /* of DIM_PROTO, DIM_CTSTATE */
 	struct num_set *local[2], *multicast[2], *broadcast4; /* [family is IPv6] */
-	bool local_known;
+	bool local_known, routed;
+	bool back[2]; /* as in space_host */
 	bool tracked[2]; /* some rule makes conntrack look at IPv4, at IPv6 */
 	size_t max_boxes;
 	uint32_t outside; /* interface: what enters there has a sender outside; 0: not told */
@@ -70,7 +71,7 @@ bool state_of_new(const struct box *b, const struct fw_match *m, bool *ret_yes);
 
 /* A match made ready: what of a dimension matches for certain, and what may match. */
 struct ready {
-	enum { READY_DIM, READY_MARK, READY_STATUS, READY_ALL, READY_NONE, READY_MAYBE } kind;
+	enum { READY_DIM, READY_MARK, READY_STATUS, READY_CTMARK, READY_ALL, READY_NONE, READY_MAYBE } kind;
 	enum dim dim;
 	struct num_set *yes, *maybe; /* READY_DIM; references */
 	struct num_set

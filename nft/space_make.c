@@ -143,6 +143,7 @@ void region_only(struct space *s, struct region *r, enum dim d)
 				box_put(b, o, num_set_ref(full_set(s, b, o)));
 		b->certain = false;
 		b->fuzzy = b->named = b->naming = 0;
+		b->ctmarked = true;
 		b->mark = b->status = (struct bits){ 0, 0, 0 };
 		region_add(s, &out, b);
 	}

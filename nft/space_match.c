@@ -52,6 +52,11 @@ static bool number_in(const struct fw_match *m, uint32_t number)
 	return in_ranges(m, v);
 }
 
+static bool is_zero(const struct fw_match *m)
+{
+	return m->n == 1 && be(m->mask, 4) == ~0u && !be(m->r->lo, 4) && !be(m->r->hi, 4);
+}
+
 static void all_or_none(struct ready *ret, bool all)
 {
 	ret->kind = all ? READY_ALL : READY_NONE;
@@ -359,7 +364,7 @@ static void ready_addrtype(struct space *s, struct ready *ret, enum dim d, bool 
 		}
 		num_set_cut(&s->ctx, &rest, named[i]);
 	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+	for (size_t i = 0; i < (s->routed ? 1 : sizeof(others) / sizeof(*others)); i++) {
 		bool in = number_in(m, others[i]);
 
 		all = all && in;
@@ -381,6 +386,28 @@ static void ready_addrtype(struct space *s, struct ready *ret, enum dim d, bool 
 		if (!any)
 			num_set_unref(rest);
 	}
+}
+
+/* Nobody states less than the default: RFC 9293 3.7.1. */
+static void ready_mss(struct ready *ret)
+{
+	const struct fw_match *m = ret->match;
+	const uint32_t least = 536;
+	bool none = true;
+
+	if (be(m->mask, 2) != 0xffff)
+		return;
+	for (size_t i = 0; i < m->n; i++) {
+		uint32_t lo = be(m->r[i].lo, 2), hi = be(m->r[i].hi, 2);
+
+		if (lo <= least && hi == UINT16_MAX) {
+			all_or_none(ret, true);
+			return;
+		}
+		none = none && hi < least;
+	}
+	if (none)
+		all_or_none(ret, false);
 }
 
 /* ---- all fields ------------------------------------------------------------------------- */
@@ -464,6 +491,28 @@ void ready_match(struct space *s, const struct fw_match *m, uint8_t family, stru
 		break;
 	case FW_F_PKTTYPE:
 		ready_small(s, ret, DIM_PKTTYPE, 7);
+		break;
+	case FW_F_CTMARK:
+		ret->kind = READY_CTMARK;
+		break;
+	case FW_F_IPHEAD:
+		if (!(m->mask[0] & 0x0f)) /* the rest depends on options, or is a traffic class */
+			all_or_none(ret, number_in(m, six ? 0x60 : 0x40));
+		break;
+	case FW_F_FRAG4:
+		if (!six && !(m->mask[0] & 0xc0)) /* packets are whole; they may forbid fragments */
+			all_or_none(ret, number_in(m, 0));
+		break;
+	case FW_F_MSS:
+		ready_mss(ret);
+		break;
+	case FW_F_BACK:
+		if (s->back[six])
+			all_or_none(ret, number_in(m, 1));
+		break;
+	case FW_F_BACKIF:
+		if (s->back[six] && is_zero(m))
+			all_or_none(ret, false);
 		break;
 	}
 }

@@ -44,7 +44,8 @@ static bool bits_cover(const struct bits *a, const struct bits *b)
 static bool covers(struct space *s, const struct box *a, const struct box *b)
 {
 	if (a->family != b->family || !bits_cover(&a->mark, &b->mark) ||
-	    !bits_cover(&a->status, &b->status))
+	    !bits_cover(&a->status, &b->status) ||
+	    (a->ctmarked != b->ctmarked && (b->ctmarked || b->certain)))
 		return false;
 	if (b->certain &&
 	    (!a->certain || (a->fuzzy & ~b->fuzzy) || (a->mark.fuzzy & ~b->mark.fuzzy) ||
@@ -67,7 +68,7 @@ static unsigned only_difference(const struct box *a, const struct box *b)
 
 	if (a->family != b->family || a->certain != b->certain || a->fuzzy != b->fuzzy ||
 	    a->named != b->named || a->naming != b->naming || !bits_eq(&a->mark, &b->mark) ||
-	    !bits_eq(&a->status, &b->status))
+	    !bits_eq(&a->status, &b->status) || a->ctmarked != b->ctmarked)
 		return DIM_COUNT;
 	for (int large = 0; large < 2; large++)
 		for (unsigned d = 0; d < DIM_COUNT; d++) {
@@ -97,6 +98,7 @@ static void hull(struct space *s, struct box *a, const struct box *b)
 	a->fuzzy |= b->fuzzy;
 	a->named &= b->named;
 	a->naming &= b->naming;
+	a->ctmarked |= b->ctmarked;
 	a->certain = false;
 }
 

@@ -242,6 +242,14 @@ static bool with_connection(struct space *s, struct box *b, struct region *yes, 
 	return left;
 }
 
+static bool ready_takes_zero(const struct ready *m)
+{
+	for (size_t i = 0; i < m->match->n; i++)
+		if (!be32(m->match->r[i].lo))
+			return true;
+	return false;
+}
+
 void box_split(struct space *s, struct box *b, const struct ready *m, bool neg, struct region *yes,
 	       struct region *no)
 {
@@ -265,6 +273,14 @@ void box_split(struct space *s, struct box *b, const struct ready *m, bool neg, 
 	case READY_MARK:
 		split_bits(s, b, m, false, yes, no);
 		return;
+	case READY_CTMARK:
+		if (!confine(s, b, DIM_CTSTATE, s->is_new, yes, no))
+			return;
+		if (b->ctmarked)
+			doubt(s, b, yes, no);
+		else
+			region_add(s, ready_takes_zero(m) ? yes : no, b);
+		return;
 	case READY_STATUS:
 		/* what is known of the status is so for new connections only */
 		if (confine(s, b, DIM_CTSTATE, s->is_new, yes, no))
@@ -283,10 +299,29 @@ void box_split(struct space *s, struct box *b, const struct ready *m, bool neg, 
 	split_dim(s, b, m, neg, yes, no);
 }
 
+static bool bits_miss(struct space *s, const struct box *b, const struct ready *m, bool neg)
+{
+	bool status = m->kind == READY_STATUS, any_can = false, any_must = false;
+
+	if (status && !num_set_covers(&s->ctx, s->is_new, b->dim[DIM_CTSTATE]))
+		return false;
+	for (size_t i = 0; i < m->match->n; i++) {
+		bool can, must;
+
+		range_of_bits(status ? &b->status : &b->mark, m->mask, be32(m->match->r[i].lo),
+			      be32(m->match->r[i].hi), &can, &must);
+		any_can |= can;
+		any_must |= must;
+	}
+	return neg ? any_must : !any_can;
+}
+
 bool box_misses(struct space *s, const struct box *b, const struct ready *m, bool neg)
 {
 	if (m->kind == READY_ALL || m->kind == READY_NONE)
 		return (m->kind == READY_ALL) == neg;
+	if (m->kind == READY_MARK || m->kind == READY_STATUS)
+		return bits_miss(s, b, m, neg);
 	if (m->kind != READY_DIM || neg || m->dim == DIM_CTDIR)
 		return false;
 	/* protocols without the field may match */

@@ -35,9 +35,12 @@ static void touch(struct walk *w, enum walk_what what, const struct fw_op *op,
 
 	switch (what) {
 	case WALK_OFFLOAD:
-	case WALK_CTSET:
 	case WALK_DUP:
 		return;
+	case WALK_CTSET:
+		if (op->ctset.key != FW_CT_MARK)
+			return;
+		break;
 	case WALK_MARK:
 		fx->mark |= ~op->setmark.keep | op->setmark.xor | op->setmark.unknown;
 		break;
@@ -202,7 +205,9 @@ static int apply_ctset(struct flow *f, struct region *r)
 {
 	int ret = walk_meet(f->w, WALK_CTSET, f->rule, f->op, r);
 
-	if (f->op->ctset.key != FW_CT_MARK && f->op->ctset.key != FW_CT_OTHER)
+	if (f->op->ctset.key == FW_CT_MARK)
+		effect_ctmark(f->w->space, r);
+	else if (f->op->ctset.key != FW_CT_OTHER)
 		effect_zone(f->w->space, r);
 	return ret;
 }
@@ -256,10 +261,14 @@ static bool only_drops(const struct fw_rule *r, unsigned depth)
 static void apply_maybe(struct flow *f, struct region *r)
 {
 	const struct fw_perhaps *p = &f->op->perhaps;
+	struct region missed = { 0 };
 
-	if (!p->both)
+	region_copy(f->w->space, &missed, r);
+	if (!p->both && p->usual != FW_MISSES)
+		region_doubt(&missed);
+	if (!p->both && p->usual != FW_HITS)
 		region_doubt(r);
-	region_join(f->w->space, &f->miss, r);
+	region_move(f->w->space, &f->miss, &missed);
 	/* a list of senders who are not wanted; whose masquerade it is, a list does not tell */
 	if ((p->field == FW_F_SADDR4 || p->field == FW_F_SADDR6) && only_drops(f->rule, DROP_DEPTH))
 		for (size_t i = 0; i < r->n; i++)

@@ -57,6 +57,10 @@ void effect_mark(struct space *s, struct region *r, const struct fw_setmark *m)
 
 		if (m->ct && num_set_eq(b->dim[DIM_CTSTATE], s->is_new) &&
 		    !(b->fuzzy & 1u << DIM_CTSTATE)) {
+			if (!b->ctmarked) {
+				set_mark(&b->mark, m, m->unknown & ~m->ct);
+				continue;
+			}
 			box_copy(&c, b);
 			set_mark(&c.mark, m, m->unknown & ~m->ct);
 			region_add(s, &first, &c);
@@ -65,6 +69,13 @@ void effect_mark(struct space *s, struct region *r, const struct fw_setmark *m)
 		set_mark(&b->mark, m, m->unknown);
 	}
 	region_move(s, r, &first);
+}
+
+void effect_ctmark(struct space *s, struct region *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		r->b[i].ctmarked = true;
+	again(s, r);
 }
 
 /* Only packets without a connection: later ones are past conntrack. */
@@ -192,6 +203,7 @@ void effect_anything(struct space *s, struct region *r)
 		struct box *b = &r->b[i];
 
 		b->certain = false;
+		b->ctmarked = true;
 		b->mark = b->status = (struct bits){ 0, 0, ~0u };
 		for (size_t j = 0; j < sizeof(dims) / sizeof(*dims); j++)
 			put_any(s, b, dims[j]);
@@ -208,6 +220,7 @@ void effect_scramble(struct space *s, struct region *r, uint32_t mark, bool notr
 	for (size_t i = 0; i < r->n; i++) {
 		struct box *b = &r->b[i];
 
+		b->ctmarked = true;
 		b->mark.known &= ~mark;
 		b->mark.val &= ~mark;
 		b->mark.fuzzy |= mark;

@@ -44,6 +44,8 @@ int walk_meet(struct walk *w, enum walk_what what, const struct fw_rule *rule,
 void effect_names(struct region *r, bool matched);
 /** effect_mark() - a new connection begins without a mark; later packets of it may have one. */
 void effect_mark(struct space *s, struct region *r, const struct fw_setmark *m);
+/** effect_ctmark() - the connection's mark has been set. */
+void effect_ctmark(struct space *s, struct region *r);
 void effect_notrack(struct space *s, struct region *r);
 void effect_zone(struct space *s, struct region *r);
 void effect_nat(struct space *s, struct region *r, const struct fw_op *op, bool dst, bool rerouted);

@@ -175,6 +175,7 @@ static int by_loopback(struct walk *w, struct region *r)
 	/* it has been confirmed by now, and may have been NATed */
 	for (size_t i = 0; i < r->n; i++)
 		r->b[i].status = (struct bits){ 0, 0, ~0u };
+	effect_ctmark(w->space, r);
 	region_set(w->space, r, DIM_IIF, lo, lo, false);
 	region_set(w->space, r, DIM_OIF, num32(0), num32(0), false);
 	region_set(w->space, r, DIM_PKTTYPE, num32(0), num32(7), true);

@@ -239,6 +239,7 @@ static void test_file(void **state)
 		}
 		lab_open();
 		sh("mount -t tmpfs none /run");
+		sh("ip link add wan type veth peer name lan"); /* that rules name as devices */
 		sh("cd tests/rulesets/%s && for f in ruleset.nft ruleset-native.nft; do "
 		   "[ ! -f $f ] || nft -f $f 2>/dev/null; done; true",
 		   d);

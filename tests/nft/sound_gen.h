@@ -216,7 +216,8 @@ static inline void gen_match(const struct gen *g)
 		fprintf(o, "fib daddr type %s", PICK("local", "!= local", "unicast", "multicast"));
 		break;
 	case 13:
-		fprintf(o, "limit rate %s1/second", PICK("", "over "));
+		/* never reached: what is certain is so for a lone packet */
+		fprintf(o, "limit rate %s100000/second burst 10000 packets", PICK("", "over "));
 		break;
 	default:
 		fprintf(o, "%s %s", PICK("iif", "iif", "iifname"), PICK("wan", "lan", "dmz"));

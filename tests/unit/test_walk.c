@@ -245,6 +245,82 @@ static void first_nat_wins(void **state)
 }
 
 /* May do anything: what comes behind is met, by any packet, and for certain by none. */
+/* A condition, then a verdict. */
+static void limited(struct fw_chain *c, int usual, enum fw_code code)
+{
+	struct fw_op *op;
+
+	rule(c, 0, 0, FW_MAYBE)->perhaps.usual = usual;
+	op = fw_op_add(&c->rules[c->n_rules - 1], FW_VERDICT);
+	assert_non_null(op);
+	op->verdict.code = code;
+}
+
+/* "over 10/second drop" lets a lone packet pass, "10/second accept" takes it. */
+static void limits_are_for_the_many(void **state)
+{
+	static const struct {
+		int usual;
+		enum fw_code code;
+		bool first, second; /* certain drops: by the rule, by the one behind it */
+	} cases[] = {
+		{ FW_MISSES, FW_DROP, false, true },  { FW_HITS, FW_DROP, true, false },
+		{ FW_HITS, FW_ACCEPT, false, false }, { FW_MISSES, FW_ACCEPT, false, true },
+		{ FW_EITHER, FW_DROP, false, false }, { FW_EITHER, FW_ACCEPT, false, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct region left = { 0 };
+		struct rules *r;
+		struct fw_chain *c;
+		size_t last;
+		struct walk w;
+
+		stop(state);
+		start(state);
+		r = *state;
+		c = chain(r, table(r, "t", 1), FW_FORWARD, 0, 1);
+		limited(c, cases[i].usual, cases[i].code);
+		drop(c, 0, 0);
+		go(r, FW_FORWARD, 0, &left, &w);
+		assert_int_equal(r->n, cases[i].code == FW_DROP ? 2 : 1);
+		last = r->n - 1;
+		if (last)
+			assert_int_equal(r->met[0].will, cases[i].first);
+		assert_int_equal(r->met[last].will, cases[i].second);
+		region_clear(&left);
+	}
+}
+
+/* A new connection has no mark, until a rule sets one. */
+static void connection_marks(void **state)
+{
+	for (int set = 0; set < 2; set++) {
+		struct region left = { 0 };
+		struct rules *r;
+		struct fw_chain *c;
+		struct walk w;
+
+		stop(state);
+		start(state);
+		r = *state;
+		c = chain(r, table(r, "t", 1), FW_FORWARD, 0, 1);
+		if (set)
+			rule(c, 0, 0, FW_CTSET)->ctset.key = FW_CT_MARK;
+		fw_rule_add(c, 2);
+		assert_int_equal(fw_match_u32(&c->rules[c->n_rules - 1], FW_F_CTMARK, false, 0xff00,
+					      0x100, 0x100),
+				 0);
+		fw_op_add(&c->rules[c->n_rules - 1], FW_VERDICT)->verdict.code = FW_ACCEPT;
+		drop(c, 0, 0);
+		go(r, FW_FORWARD, 0, &left, &w);
+		assert_int_equal(has(r, WALK_DROP, c, true), !set);
+		assert_int_equal(has(r, WALK_DROP, c, false), set);
+		assert_int_equal(region_empty(&left), !set);
+		region_clear(&left);
+	}
+}
+
 static void unknown_statements(void **state)
 {
 	struct rules *r = *state;
@@ -272,7 +348,8 @@ int main(void)
 		T(depth_is_limited),	    T(steps_are_limited),
 		T(later_chains_come_first), T(order_between_tables_is_not_known),
 		T(marks_of_equal_priority), T(first_nat_wins),
-		T(unknown_statements),
+		T(unknown_statements),	    T(limits_are_for_the_many),
+		T(connection_marks),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
