@@ -39,6 +39,22 @@ const struct code codes[] = {
 	  "itself "
 	  "(to :20000-29999).\n\n"
 	  "Let the rule use other ports, or start einat with --rest auto." },
+	{ "snat-address", SEV_WARNING,
+	  "a rule gives hosts of the slice another external address than einat does",
+	  "Their flows of the slice leave with einat's address, all others with that of the rule.",
+	  "Some hosts have a public address of their own (one-to-one NAT), or the interface has "
+	  "several and a SNAT rule picks one of them. einat knows nothing of such a rule: it takes "
+	  "the slice's flows before it and gives them an address of the interface, the one that "
+	  "the default route names as its source if it names one. Peers see two addresses of one "
+	  "host then, and a server that expects the other address refuses. What is not in the "
+	  "slice "
+	  "keeps the rule's address, and its source port: einat moves such flows to no other port, "
+	  "but gives none that they use.\n\n"
+	  "Leave such hosts to the rule:\n\n"
+	  "    nft add element inet einat_wan s0_not_internal { 192.168.1.10 }\n\n"
+	  "This lasts while einat runs. To make it last, name the other internal networks with "
+	  "--internal. If it is the address for all, let the route name it:\n\n"
+	  "    ip route change default via 203.0.113.1 dev wan src 203.0.113.9" },
 	{ "rest-unnatted", SEV_WARNING, "nothing translates what is not in the slice",
 	  "Packets of the rest leave with their private source and no answer ever comes back.",
 	  "einat runs with --rest none and no masquerade or SNAT rule covers the interface. "

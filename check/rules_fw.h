@@ -72,6 +72,15 @@ bool fw_hit_few_ports(const struct hit *h, const struct port_set *of);
 bool fw_hit_owns_ports(const struct fwx *fw, const struct hit *h);
 bool fw_is_own(const struct fw_table *t); /* einat's own table */
 
+/* ---- rules_sources.c: hosts that others translate in a way of their own ---------------------- */
+
+/** fw_tell_left_out() - subnets that stay with masquerade. */
+void fw_tell_left_out(struct fwx *fw);
+/** fw_gives_other_address() - a SNAT to an address that einat would not give. */
+bool fw_gives_other_address(const struct fwx *fw, const struct walk_meeting *m);
+/** fw_tell_other_address() - what @f, the finding of such a rule, says. */
+void fw_tell_other_address(struct fwx *fw, const struct hit *h, struct finding *f);
+
 /* ---- rules_nat.c, rules_drop.c, rules_mark.c: 0 or -ENOMEM ----------------------------------- */
 int fw_check_nat(struct fwx *fw);
 int fw_check_drops(struct fwx *fw);

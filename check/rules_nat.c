@@ -12,11 +12,12 @@
 
 static const char *slice_code(struct fwx *fw, const struct walk_meeting *m)
 {
-	(void)fw;
 	switch (m->what) {
 	case WALK_SNAT:
 		/* at the claim's own priority the chain that was registered last is first */
-		return m->base->priority <= PRI_CLAIM ? "snat-before-claim" : NULL;
+		if (m->base->priority <= PRI_CLAIM)
+			return "snat-before-claim";
+		return fw_gives_other_address(fw, m) ? "snat-address" : NULL;
 	case WALK_DNAT:
 		return NULL; /* on the LAN side: the operator's wish, einat sees the outcome */
 	case WALK_REDIRECT: /* a proxy, too */
@@ -64,6 +65,8 @@ static void tell_outwards(struct fwx *fw, struct hit *h)
 			fw->x->fs, &f->mend,
 			"# hook its chain at priority srcnat (100), or confine the rule to sources "
 			"that are not in the slice");
+	} else if (!strcmp(h->code, "snat-address")) {
+		fw_tell_other_address(fw, h, f);
 	} else if (!strcmp(h->code, "notrack-slice")) {
 		finding_set(fw->x->fs, &f->what,
 			    "this rule takes packets that leave on %s out of connection tracking",
@@ -411,55 +414,6 @@ static int check_rest(struct fwx *fw)
 	return 0;
 }
 
-/* Every subnet that a rule names is told once: a set can hold several. */
-static void tell_left_out_by(struct fwx *fw, const struct foreign_snat *s, struct net_list *told)
-{
-	struct hit h = {
-		.code = "subnet-left-out", .chain = s->rule->chain, .rule = s->rule, .will = true
-	};
-	struct findings *fs = fw->x->fs;
-	char buf[NET_ADDR_STRLEN];
-	struct finding *f = NULL;
-	size_t n_new = 0;
-
-	for (size_t i = 0; i < s->src.n; i++) {
-		size_t n = told->n;
-
-		if (net_list_add(told, &s->src.p[i]))
-			fw->failed = true;
-		if (told->n == n)
-			continue;
-		if (!f)
-			f = fw_hit_finding(fw, &h);
-		net_prefix_format(&s->src.p[i], buf);
-		finding_set(fs, &f->what, "%s%s%s", n_new ? f->what : "", n_new ? "," : "", buf);
-		n_new++;
-	}
-	if (!f || !f->what)
-		return;
-	finding_set(fs, &f->mend,
-		    "# to move %s hosts to einat, name all internal networks:\n"
-		    "--internal LAN,%s",
-		    n_new == 1 ? "its" : "their", f->what);
-	finding_set(fs, &f->what, "%s stay%s with masquerade, since this rule names %s", f->what,
-		    n_new == 1 ? "s" : "", n_new == 1 ? "it" : "them");
-}
-
-/* libvirt has a rule for each protocol: a subnet is told once. */
-static void tell_left_out(struct fwx *fw)
-{
-	const struct foreign *o = fw->foreign;
-	struct net_list told = { 0 };
-
-	for (size_t i = 0; i < fw->x->conf->n_slices; i++)
-		if (fw->x->conf->slices[i].internal.n)
-			return;
-	for (size_t i = 0; o && i < o->n_snat; i++)
-		if (foreign_owns_subnet(&o->snat[i]) && (!o->snat[i].ipv6 || fw->x->conf->ipv6))
-			tell_left_out_by(fw, &o->snat[i], &told);
-	net_list_free(&told);
-}
-
 int fw_check_nat(struct fwx *fw)
 {
 	int ret = ask(fw, WALK_OUTWARDS, fw_region_slice, slice_code);
@@ -477,7 +431,7 @@ int fw_check_nat(struct fwx *fw)
 			tell_inbound(fw, &fw->hit[i]);
 	}
 	if (!ret)
-		tell_left_out(fw);
+		fw_tell_left_out(fw);
 	fw_clear_hits(fw);
 	return ret;
 }

@@ -160,6 +160,42 @@ bool net_list_contains(const struct net_list *l, const struct net_addr *a)
 	return false;
 }
 
+/* The parts of @from that @out, which lies in it, leaves: one for each bit that it is longer. */
+static int add_rest(struct net_list *l, const struct net_prefix *from, const struct net_prefix *out)
+{
+	int ret = 0;
+
+	for (uint8_t len = from->len; len < out->len && !ret; len++) {
+		struct net_prefix half = net_prefix_of(&out->addr, (uint8_t)(len + 1));
+
+		half.addr.b[len / 8] ^= (uint8_t)(0x80 >> len % 8);
+		ret = net_list_add(l, &half);
+	}
+	return ret;
+}
+
+int net_list_subtract(struct net_list *l, const struct net_prefix *p)
+{
+	struct net_list left = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < l->n && !ret; i++) {
+		const struct net_prefix *q = &l->p[i];
+
+		if (q->len <= p->len && net_prefix_contains(q, &p->addr))
+			ret = add_rest(&left, q, p);
+		else if (!net_prefix_contains(p, &q->addr))
+			ret = net_list_add(&left, q);
+	}
+	if (ret) {
+		net_list_free(&left);
+		return ret;
+	}
+	net_list_free(l);
+	*l = left;
+	return 0;
+}
+
 void net_list_free(struct net_list *l)
 {
 	free(l->p);

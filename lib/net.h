@@ -53,6 +53,8 @@ bool net_prefix_contains(const struct net_prefix *p, const struct net_addr *a);
 
 int net_list_add(struct net_list *l, const struct net_prefix *p); /* duplicates are ignored */
 bool net_list_contains(const struct net_list *l, const struct net_addr *a);
+/** net_list_subtract() - the same addresses without those of @p. 0, or -ENOMEM: @l is as it was. */
+int net_list_subtract(struct net_list *l, const struct net_prefix *p);
 void net_list_free(struct net_list *l);
 
 /** proto_name() - "udp", "tcp" or "icmp" for one PROTO_ bit. */

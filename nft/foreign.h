@@ -24,6 +24,8 @@ struct foreign_snat {
 	bool names_dest; /* it is confined to some destination addresses or ports */
 	unsigned protos; /* PROTO_ mask it can meet */
 	uint16_t port_lo, port_hi; /* source ports it gives out; 0: it names none */
+	bool own_address; /* SNAT to what the rule says, and no masquerade */
+	struct net_addr to; /* that, if it is one address and known; else all zero */
 };
 
 /** foreign_owns_subnet() - a rule that names sources and nothing else: those hosts are its own. */

@@ -60,10 +60,13 @@ static json_t *names_out(char *const *name, size_t n)
 
 static json_t *snat_out(const struct foreign_snat *s)
 {
-	return json_pack("{s:b, s:o, s:o, s:b, s:b, s:i, s:i, s:i}", "ipv6", s->ipv6, "where",
-			 name_out(s->where), "src", nets_out(&s->src), "names_iface",
+	char to[NET_ADDR_STRLEN];
+
+	return json_pack("{s:b, s:o, s:o, s:b, s:b, s:i, s:i, s:i, s:b, s:s}", "ipv6", s->ipv6,
+			 "where", name_out(s->where), "src", nets_out(&s->src), "names_iface",
 			 s->names_iface, "names_dest", s->names_dest, "protos", (int)s->protos,
-			 "port_lo", s->port_lo, "port_hi", s->port_hi);
+			 "port_lo", s->port_lo, "port_hi", s->port_hi, "own_address",
+			 s->own_address, "to", net_addr_format(&s->to, to));
 }
 
 static json_t *dnat_out(const struct foreign_dnat *d)
@@ -220,6 +223,8 @@ static void oif_in(struct in *in, struct foreign_drop *d)
 
 static void snat_in(struct in *in, struct foreign_snat *s)
 {
+	const char *to;
+
 	s->ipv6 = bool_in(in, "ipv6");
 	s->where = name_in(in, "where");
 	nets_in(in, "src", &s->src);
@@ -228,6 +233,10 @@ static void snat_in(struct in *in, struct foreign_snat *s)
 	s->protos = number_in(in, "protos", PROTO_ALL);
 	s->port_lo = number_in(in, "port_lo", 65535);
 	s->port_hi = number_in(in, "port_hi", 65535);
+	s->own_address = bool_in(in, "own_address");
+	to = json_string_value(json_object_get(in->o, "to"));
+	if (!to || net_addr_parse(to, &s->to))
+		bad(in, -EBADMSG);
 }
 
 static void dnat_in(struct in *in, struct foreign_dnat *d)

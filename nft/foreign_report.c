@@ -178,6 +178,16 @@ static int addrs(struct report *rep, const struct region *r, enum dim d, struct 
 	return ret;
 }
 
+static void own_address(const struct fw_nat *nat, struct foreign_snat *n)
+{
+	if (nat->masquerade || nat->same ||
+	    (nat->family && (nat->family == NFPROTO_IPV6) != n->ipv6))
+		return;
+	n->own_address = true;
+	if (nat->family && !memcmp(nat->addr_lo, nat->addr_hi, sizeof(nat->addr_lo)))
+		n->to = fw_nat_address(nat, false);
+}
+
 static int finish_snat(struct report *rep, const struct report_entry *e, bool ipv6,
 		       struct foreign *f)
 {
@@ -198,6 +208,7 @@ static int finish_snat(struct report *rep, const struct report_entry *e, bool ip
 	if (e->op->kind == FW_SNAT) {
 		n->port_lo = e->op->nat.port_lo;
 		n->port_hi = e->op->nat.port_hi;
+		own_address(&e->op->nat, n);
 	}
 	return n->where ? addrs(rep, r, DIM_SADDR, &n->src) : -ENOMEM;
 }

@@ -17,6 +17,7 @@
 
 #include "lib/capture.h"
 #include "lib/err.h"
+#include "lib/net.h"
 
 enum fw_field {
 	FW_F_UNKNOWN,
@@ -327,6 +328,8 @@ int fw_maybe(struct fw_rule *r);
 int fw_perhaps(struct fw_rule *r, enum fw_field f, bool both);
 /** fw_perhaps_usually() - the same: FW_HITS or FW_MISSES for a lone packet. */
 int fw_perhaps_usually(struct fw_rule *r, int usual);
+/** fw_nat_address() - the first (or with @last the last) new address; @n->family is not 0. */
+struct net_addr fw_nat_address(const struct fw_nat *n, bool last);
 struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name);
 /** fw_chains_sort(), fw_sets_sort() - so that the look-ups by name find what was added. */
 void fw_chains_sort(struct fw_snapshot *s);

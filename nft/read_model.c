@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/netfilter.h>
 
 #include "read.h"
 
@@ -163,6 +164,20 @@ int fw_match_u32(struct fw_rule *r, enum fw_field f, bool neg, uint32_t mask, ui
 	put_be(l, field_len[f], lo);
 	put_be(h, field_len[f], hi);
 	return fw_match_range(m, l, h);
+}
+
+struct net_addr fw_nat_address(const struct fw_nat *n, bool last)
+{
+	const uint8_t *bytes = last ? n->addr_hi : n->addr_lo;
+	struct net_addr a;
+	uint32_t be;
+
+	if (n->family == NFPROTO_IPV4) {
+		memcpy(&be, bytes, sizeof(be));
+		return net_addr_from4(be);
+	}
+	memcpy(&a, bytes, sizeof(a));
+	return a;
 }
 
 struct fw_table *fw_table_find(const struct fw_snapshot *s, int family, const char *name)

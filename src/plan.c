@@ -72,8 +72,31 @@ static enum nft_rest choose_rest(const struct conf_if *c, const struct foreign *
 	return NFT_REST_OWN;
 }
 
-/* Guard touches only what others masquerade: some networks are routed without NAT on purpose. */
-static int plan_guarded(struct plan *p, const struct foreign *f)
+/* Guard masquerades, to the first address of the interface: a rule may say another one. */
+static bool says_other_address(const struct foreign_snat *s, const struct link_info *link)
+{
+	for (size_t i = 0; i < link->n_addr && s->own_address; i++)
+		if (net_addr_is4(&link->addr[i]) == !s->ipv6)
+			return !net_addr_eq(&link->addr[i], &s->to);
+	return false;
+}
+
+static int unguard(struct net_list *guarded, const struct foreign_snat *s)
+{
+	int ret = 0;
+
+	if (!s->src.n)
+		return net_list_subtract(guarded, s->ipv6 ? &any6 : &any4);
+	for (size_t i = 0; i < s->src.n && !ret; i++)
+		ret = net_list_subtract(guarded, &s->src.p[i]);
+	return ret;
+}
+
+/*
+ * Guard touches only what others masquerade: some networks are routed without NAT on purpose, and
+ * some hosts have an address of their own.
+ */
+static int plan_guarded(struct plan *p, const struct foreign *f, const struct link_info *link)
 {
 	int ret = 0;
 
@@ -85,6 +108,9 @@ static int plan_guarded(struct plan *p, const struct foreign *f)
 		ret = s->src.n ? list_copy(&p->nft.guarded, &s->src)
 			       : net_list_add(&p->nft.guarded, s->ipv6 ? &any6 : &any4);
 	}
+	for (size_t i = 0; i < f->n_snat && !ret; i++)
+		if (!f->snat[i].names_dest && says_other_address(&f->snat[i], link))
+			ret = unguard(&p->nft.guarded, &f->snat[i]);
 	return ret;
 }
 
@@ -335,7 +361,7 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	if (!ret)
 		ret = find_foreign_subnets(p, obs->foreign);
 	if (!ret)
-		ret = plan_guarded(p, obs->foreign);
+		ret = plan_guarded(p, obs->foreign, obs->link);
 	if (!ret)
 		ret = plan_slices(p, conf, obs);
 	if (!ret)

@@ -120,6 +120,27 @@ check_eq "a binding on the former address serves on" "$(send far 7710 "$ENDPOINT
 at router ip route replace default via 203.0.113.1
 pooled() { addresses $((RANDOM % 500 + 28000)) >"$T/all"; ! grep -q "none" "$T/all"; }
 check "without src again: hosts are served" wait_for 10 pooled
+check "stop" stop_einat
+
+# ---- a SNAT rule has an address for one host, and one for all others
+at router nft 'insert rule ip home postrouting oifname "wan" ip saddr 192.168.1.0/24 snat to '$E2
+at router nft 'insert rule ip home postrouting oifname "wan" ip saddr 192.168.1.10 snat to '$E3
+# mend SOURCES: the command that check gives for the rule of these
+mend()
+{
+	einat check -i wan --proto udp --ports 20000-29999 --json | json \
+		"''.join(f['mend'] for f in d['interfaces'][0]['findings'] if f['code'] == 'snat-address' and ' $1 ' in f['text'])" |
+		grep -v '^#'
+}
+eval "at router $(mend 192.168.1.0/24)"
+single=$(mend 192.168.1.10)
+check_eq "the mend for all" "$(mend 192.168.1.0/24)" ""
+must_start --proto udp --ports 20000-29999
+check_eq "all have the address that the rule names" "$(address_of 192.168.1.11 27101)" $E2
+check_eq "the one host does not have its own" "$(address_of 192.168.1.10 27101)" $E2
+eval "at router $single"
+check_eq "the mend for one host: it has its own" "$(address_of 192.168.1.10 27102)" $E3
+check_eq "the others stay in the slice" "$(address_of 192.168.1.11 27102)" $E2
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 finish_tests

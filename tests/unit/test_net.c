@@ -300,6 +300,51 @@ static void test_proto_parse(void **state)
 	}
 }
 
+static void expect_list(const struct net_list *l, const char *want)
+{
+	char got[2048] = "", one[NET_ADDR_STRLEN];
+
+	for (size_t i = 0; i < l->n; i++) {
+		strcat(got, i ? " " : "");
+		strcat(got, net_prefix_format(&l->p[i], one));
+	}
+	assert_string_equal(got, want);
+}
+
+static void without(struct net_list *l, const char *text)
+{
+	struct net_prefix p;
+
+	assert_int_equal(net_prefix_parse(text, &p), 0);
+	assert_int_equal(net_list_subtract(l, &p), 0);
+}
+
+static void test_list_subtract(void **state)
+{
+	struct net_list l = { 0 };
+	struct net_prefix p;
+
+	(void)state;
+	without(&l, "10.0.0.0/8");
+	expect_list(&l, "");
+	assert_int_equal(net_prefix_parse("192.168.0.0/22", &p), 0);
+	assert_int_equal(net_list_add(&l, &p), 0);
+	assert_int_equal(net_prefix_parse("fd00::/62", &p), 0);
+	assert_int_equal(net_list_add(&l, &p), 0);
+	without(&l, "192.168.4.0/24"); /* it has none of that */
+	without(&l, "::/0"); /* IPv6 alone */
+	expect_list(&l, "192.168.0.0/22");
+	without(&l, "192.168.1.0/24");
+	expect_list(&l, "192.168.2.0/23 192.168.0.0/24");
+	without(&l, "192.168.0.255");
+	expect_list(&l, "192.168.2.0/23 192.168.0.0/25 192.168.0.128/26 192.168.0.192/27 "
+			"192.168.0.224/28 192.168.0.240/29 192.168.0.248/30 192.168.0.252/31 "
+			"192.168.0.254/32");
+	without(&l, "192.168.0.0/16");
+	expect_list(&l, "");
+	net_list_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_contains_every_bit),
 		cmocka_unit_test(test_families_stay_apart),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_subtract),
 		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_proto_parse),
 	};

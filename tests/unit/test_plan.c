@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #define EXTERNAL  "203.0.113.2"
 #define CONTAINER "172.17.0.0/16"
 #define LAN	  "192.168.1.0/24"
+#define HOST	  "192.168.1.77/32"
 
 struct fixture {
 	struct conf_if cif;
@@ -189,6 +192,35 @@ static void routers_own_masquerade_is_guarded_and_owns_nothing(void **state)
 	assert_int_equal(p->nft.guarded.n, 2);
 	assert_false(has_prefix(&p->nft.slices[0].not_internal, LAN));
 	assert_true(has_prefix(&p->nft.slices[0].not_internal, CONTAINER));
+}
+
+/* One-to-one NAT beside a masquerade, and SNAT instead of one. */
+static void hosts_with_an_address_of_their_own_are_not_guarded(void **state)
+{
+	struct fixture *f = *state;
+	struct foreign_snat *own;
+	struct plan *p;
+
+	router_masquerade(f, LAN);
+	router_masquerade(f, HOST);
+	own = &f->foreign.snat[f->foreign.n_snat - 1];
+	own->own_address = true;
+	own->to = net_addr_from4(htonl(0xcb007163));
+	p = build(f);
+	for (size_t i = 0; i < p->nft.guarded.n; i++) {
+		struct net_prefix host;
+
+		assert_int_equal(net_prefix_parse(HOST, &host), 0);
+		assert_false(net_prefix_contains(&p->nft.guarded.p[i], &host.addr));
+	}
+	assert_true(p->nft.guarded.n > 4);
+	own->to = f->link.addr[0]; /* what masquerade would give, too */
+	p = build(f);
+	assert_true(has_prefix(&p->nft.guarded, LAN));
+	assert_true(has_prefix(&p->nft.guarded, HOST));
+	own->to = (struct net_addr){ 0 }; /* of a map: not known which */
+	p = build(f);
+	assert_false(has_prefix(&p->nft.guarded, LAN));
 }
 
 static void hairpin_masquerade_of_docker_covers_nothing(void **state)
@@ -557,6 +589,7 @@ int main(void)
 		T(container_subnet_stays_in_the_rest),
 		T(internal_names_the_container_subnet),
 		T(routers_own_masquerade_is_guarded_and_owns_nothing),
+		T(hosts_with_an_address_of_their_own_are_not_guarded),
 		T(hairpin_masquerade_of_docker_covers_nothing),
 		T(rest_as_asked),
 		T(ports_of_others_are_not_given),
