@@ -7,8 +7,8 @@
         in that order: a list of numbers, "reverse" or "last" (the last one first)
   sink PORT SERVER    opens a binding, prints its endpoint, then each datagram's sender, its size
                       and whether its bytes are right
-  flood TO SECONDS many|one   later fragments whose first one never comes, of many sources or one;
-                      prints how many
+  flood TO SECONDS many|one MAX   later fragments whose first one never comes, of many sources or
+                      one, at most so many; prints how many
 """
 import argparse
 import os
@@ -94,7 +94,7 @@ def flood(args):
     raw, dst = raw_socket(args.to), packed(args.to)
     begun, n = time.monotonic(), 0
     while time.monotonic() - begun < args.seconds:
-        for _ in range(20):
+        for _ in range(min(20, args.max - n)):
             src = bytes([9, 9, 9, 9])
             if len(dst) == 16:
                 src = packed("2001:db8:9::9")
@@ -127,6 +127,7 @@ def main():
     c.add_argument("to")
     c.add_argument("seconds", type=float)
     c.add_argument("sources")
+    c.add_argument("max", type=int)
     c.set_defaults(run=flood)
     args = p.parse_args()
     args.run(args)

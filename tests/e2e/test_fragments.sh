@@ -88,16 +88,18 @@ finish "$out"
 
 # ---- a flood of later fragments from many sources, each of a datagram of its own
 # The router's kernel holds what it cannot reassemble, 4 MB of it unless told otherwise; then it takes
-# no new datagram of anybody. Not einat's doing: out of the way here.
-at router sysctl -qw net.ipv4.ipfrag_high_thresh=134217728 \
-	net.netfilter.nf_conntrack_frag6_high_thresh=134217728
+# no new datagram of anybody. Not einat's doing: out of the way here. 5.10 lets no namespace raise the
+# limit of IPv6: there the flood stays below it.
+most=1000000
+at router sysctl -qw net.ipv4.ipfrag_high_thresh=134217728
+at router sysctl -qw net.netfilter.nf_conntrack_frag6_high_thresh=134217728 2>/dev/null || [ -z "$V6" ] || most=600
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$EINAT_PID/status"; }
 before=$(rss)
 for kind in many one; do
 	stream live h1 25002 $S1:7000
 	live=$PID
 	wait_for 5 eval '[ -n "$(binding_of udp "$LISTED")" ]'
-	start flood isp "$FRAG" flood $OUT 3 $kind
+	start flood isp "$FRAG" flood $OUT 3 $kind $most
 	flood=$PID
 	got=0
 	for i in $(seq 20); do
@@ -112,7 +114,7 @@ for kind in many one; do
 		wait_for 1 eval '[ "$(grep -c " 2700 right" "$T/sink")" -gt '"$n"' ]' && late=$((late + 1))
 	done
 	wait "$flood"
-	check_num "flood from $kind: fragments sent: $(cat "$T/flood")" "$(cat "$T/flood")" -ge $((1000 / SLOW))
+	check_num "flood from $kind: fragments sent: $(cat "$T/flood")" "$(cat "$T/flood")" -ge $((most < 1000 / SLOW ? most : 1000 / SLOW))
 	result=$(stream_end live "$live")
 	check_num "flood from $kind: a stream, datagrams" "$(json "d['sent']" <<<"$result")" -ge $((1000 / SLOW))
 	check_eq "flood from $kind: a stream lost" "$(json "d['lost']" <<<"$result")" 0
