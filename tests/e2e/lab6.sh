@@ -11,12 +11,13 @@ B1=2001:db8:f::10
 # shellcheck disable=SC2034 # for callers
 B2=2001:db8:f::11
 
-# No duplicate address detection, no addresses by themselves but link-local ones.
+# No duplicate address detection, no addresses by themselves but link-local ones; tests provoke many
+# ICMPv6 errors on purpose.
 ipv6_on()
 {
 	local dev
 	at "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 \
-		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.icmp.ratelimit=0
 	for dev in $(at "$1" ls /proc/sys/net/ipv6/conf); do
 		at "$1" sysctl -qw "net.ipv6.conf.${dev//.//}.accept_dad=0"
 	done

@@ -63,9 +63,6 @@ accepted() { at router nft list chain ip6 other inwards | sed -n 's/.*counter pa
 lab_up
 lab6_up
 isp_routes
-for box in router isp h1 h2; do
-	at $box sysctl -qw net.ipv6.icmp.ratelimit=0
-done
 at router ip -6 route add fd00:1:0:ffff::/64 dev lan
 foreign_rules || die "nft in router"
 snapshot before
