@@ -89,7 +89,8 @@ check "stop: rules and routes are as before" same rules6.before rules6.hairpin
 must_start --proto udp --ports 20000-29999 --ipv6
 e=$(tcp_seen h1 5001 $B1:7000)
 check_eq "rest: TCP of unique local sources is masqueraded" "$e" "$EXT6:5001"
-check_eq "rest: UDP is einat's" "$(port_of "$(seen h1 25001 $B1:7000)")" 25001
+# a port of its own: a flow on 25001 may have been handed back to masquerade
+check_eq "rest: UDP is einat's" "$(port_of "$(seen h1 25041 $B1:7000)")" 25041
 check "stop" stop_einat
 check_eq "no packet left with a unique local source" "$(leaks6)" 0
 check_eq "nor with a private one" "$(leaks)" 0
