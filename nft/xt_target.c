@@ -149,7 +149,7 @@ static int target_connmark2(struct fw_rule *r, const char *name, const void *dat
 	(void)name;
 	memcpy(&i, data, sizeof(i));
 	if (i.mode == XT_CONNMARK_SET || i.mode == XT_CONNMARK_SAVE)
-		return 0;
+		return ctset(r, FW_CT_MARK);
 	op = fw_op_add(r, FW_SETMARK);
 	if (!op)
 		return -ENOMEM;

@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_connmark.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_recent.h>
@@ -345,6 +346,27 @@ static void not_bridged(void **state)
 	assert_int_equal(l->met[WALK_POLICY].n, 0);
 }
 
+/* After --set-mark and --save-mark a new connection has a mark, in either revision. */
+static void connection_mark(void **state)
+{
+	static const unsigned modes[] = { XT_CONNMARK_SET, XT_CONNMARK_SAVE };
+	struct lab *l = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct xt_connmark_tginfo1 one = { 1, 1, 1, (uint8_t)modes[i] };
+		struct xt_connmark_tginfo2 two = { 1, 1, 1, 0, 0, (uint8_t)modes[i] };
+		struct fw_rule *r = rule(l->base);
+
+		assert_int_equal(xt_target(r, "CONNMARK", 1, &one, sizeof(one)), 0);
+		assert_int_equal(xt_target(r, "CONNMARK", 2, &two, sizeof(two)), 0);
+		assert_int_equal(r->n_ops, 2);
+		for (size_t j = 0; j < 2; j++) {
+			assert_int_equal(r->ops[j].kind, FW_CTSET);
+			assert_int_equal(r->ops[j].ctset.key, FW_CT_MARK);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dropped_for_certain, start, stop),
 		cmocka_unit_test_setup_teardown(state_of_forwarded, start, stop),
 		cmocka_unit_test_setup_teardown(not_bridged, start, stop),
+		cmocka_unit_test_setup_teardown(connection_mark, start, stop),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
