@@ -12,15 +12,12 @@ struct err {
  * @e:      may be NULL: then only the number is returned
  * @errnum: positive errno value; strerror() of it is NOT added, use err_sys() for that
  */
-int err_set(struct err *e, int errnum, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int err_set(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** err_sys() - like err_set(), with ": " and strerror(@errnum) appended. */
-int err_sys(struct err *e, int errnum, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int err_sys(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** err_hint() - append " (hint)" to a message: what the reader can do. Returns -@errnum. */
-int err_hint(struct err *e, int errnum, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int err_hint(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

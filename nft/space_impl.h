@@ -71,7 +71,15 @@ bool state_of_new(const struct box *b, const struct fw_match *m, bool *ret_yes);
 
 /* A match made ready: what of a dimension matches for certain, and what may match. */
 struct ready {
-	enum { READY_DIM, READY_MARK, READY_STATUS, READY_CTMARK, READY_ALL, READY_NONE, READY_MAYBE } kind;
+	enum {
+		READY_DIM,
+		READY_MARK,
+		READY_STATUS,
+		READY_CTMARK,
+		READY_ALL,
+		READY_NONE,
+		READY_MAYBE
+	} kind;
 	enum dim dim;
 	struct num_set *yes, *maybe; /* READY_DIM; references */
 	struct num_set

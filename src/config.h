@@ -110,8 +110,9 @@ static inline bool conf_uses_ipv6(const struct conf_if *cif)
 struct conf_if *conf_add_if(struct conf *c);
 struct conf_slice *conf_add_slice(struct conf_if *cif);
 void conf_if_clear(struct conf_if *cif);
-/** conf_slice_ports() - external ports of @s for protocol number @proto (not a PROTO_ bit), without the
- * excluded ones, into @ret_ports, which is replaced; untouched if the slice has not that protocol. */
+/** conf_slice_ports() - external ports of @s for protocol number @proto (not a PROTO_ bit), without
+ * the excluded ones, into @ret_ports, which is replaced; untouched if the slice has not that
+ * protocol. */
 int conf_slice_ports(const struct conf_slice *s, unsigned proto, struct port_set *ret_ports);
 /** conf_check_slice() - does it leave any port? conf_check_if() - what contradicts. */
 int conf_check_slice(const struct conf_slice *s, struct err *err);

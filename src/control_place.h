@@ -22,7 +22,8 @@ void place_of(const char *ifname, struct place *ret_place);
  * another process does; else -errno: no folder can be made here.
  */
 int place_lock(const struct place *p, struct err *err);
-/** place_remove() - remove socket and folder, by who holds the lock; and folders above, if empty. */
+/** place_remove() - remove socket and folder, by who holds the lock; and folders above, if empty.
+ */
 void place_remove(const struct place *p);
 
 #endif

@@ -11,8 +11,9 @@
 
 /**
  * pin_prepare() - make the folder for one interface's pins, DIR/IF (dots in IF as colons), or
- * DIR/netns-N/IF outside the network namespace of process 1. @dir NULL or PIN_DEFAULT_DIR: that, where a BPF file system
- * is mounted first if none is there and this mount namespace is that of process 1.
+ * DIR/netns-N/IF outside the network namespace of process 1. @dir NULL or PIN_DEFAULT_DIR: that,
+ * where a BPF file system is mounted first if none is there and this mount namespace is that of
+ * process 1.
  * @ret_path is set also on failure.
  */
 int pin_prepare(const char *dir, const char *ifname, char *ret_path, size_t size, struct err *err);

@@ -21,7 +21,8 @@ struct search {
 	bool plain; /* the namespace of process 1, whose folders are in no "netns-N" */
 };
 
-/* BPF objects of all kinds are opened alike ("bpf-map", "bpf-prog"), each kind has its own numbers. */
+/* BPF objects of all kinds are opened alike ("bpf-map", "bpf-prog"), each kind has its own numbers.
+ */
 static bool is_link(int fd)
 {
 	char path[32], what[32] = "";
