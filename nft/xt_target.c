@@ -123,39 +123,36 @@ static int ctset(struct fw_rule *r, int key)
 }
 
 /* Only --restore-mark changes the packet's mark: (mark & ~nfmask) ^ (ctmark & ctmask). */
-static int target_connmark(struct fw_rule *r, const char *name, const void *data)
+static int connmark(struct fw_rule *r, uint8_t mode, uint32_t nfmask, uint32_t from_ct)
 {
-	struct xt_connmark_tginfo1 i;
 	struct fw_op *op;
 
-	(void)name;
-	memcpy(&i, data, sizeof(i));
-	if (i.mode == XT_CONNMARK_SET || i.mode == XT_CONNMARK_SAVE)
+	if (mode == XT_CONNMARK_SET || mode == XT_CONNMARK_SAVE)
 		return ctset(r, FW_CT_MARK);
 	op = fw_op_add(r, FW_SETMARK);
 	if (!op)
 		return -ENOMEM;
-	op->setmark = (struct fw_setmark){ .keep = ~i.nfmask, .unknown = i.ctmask, .ct = i.ctmask };
+	op->setmark = (struct fw_setmark){ .keep = ~nfmask, .unknown = from_ct, .ct = from_ct };
 	return 0;
+}
+
+static int target_connmark(struct fw_rule *r, const char *name, const void *data)
+{
+	struct xt_connmark_tginfo1 i;
+
+	(void)name;
+	memcpy(&i, data, sizeof(i));
+	return connmark(r, i.mode, i.nfmask, i.ctmask);
 }
 
 /* Revision 2 shifts the connection's mark as well. */
 static int target_connmark2(struct fw_rule *r, const char *name, const void *data)
 {
 	struct xt_connmark_tginfo2 i;
-	struct fw_op *op;
-	uint32_t from_ct;
 
 	(void)name;
 	memcpy(&i, data, sizeof(i));
-	if (i.mode == XT_CONNMARK_SET || i.mode == XT_CONNMARK_SAVE)
-		return ctset(r, FW_CT_MARK);
-	op = fw_op_add(r, FW_SETMARK);
-	if (!op)
-		return -ENOMEM;
-	from_ct = i.shift_bits ? ~0u : i.ctmask;
-	op->setmark = (struct fw_setmark){ .keep = ~i.nfmask, .unknown = from_ct, .ct = from_ct };
-	return 0;
+	return connmark(r, i.mode, i.nfmask, i.shift_bits ? ~0u : i.ctmask);
 }
 
 static int target_setmark_any(struct fw_rule *r, const char *name, const void *data)
