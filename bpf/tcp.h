@@ -91,17 +91,17 @@ static __always_inline void tcp_session_new(const struct pkt *p, const struct bi
 		tcp_account(b, open, open ? 0 : SLOT_F_TCP_SYN);
 }
 
-/* The session leaves @old for @new; under the slot's lock. */
-static __always_inline void tcp_change(struct einat_slot *slot, __u8 old, __u8 new, __u32 now)
+/* The session leaves @before for @after; under the slot's lock. */
+static __always_inline void tcp_change(struct einat_slot *slot, __u8 before, __u8 after, __u32 now)
 {
-	if (tcp_state_open(new) && !tcp_state_open(old)) {
+	if (tcp_state_open(after) && !tcp_state_open(before)) {
 		slot->flags &= ~SLOT_F_TCP_SYN;
 		if (slot->tcp_open != 0xffff)
 			slot->tcp_open++;
 	}
-	if (!tcp_state_open(new) && tcp_state_open(old) && slot->tcp_open && !--slot->tcp_open)
+	if (!tcp_state_open(after) && tcp_state_open(before) && slot->tcp_open && !--slot->tcp_open)
 		slot->closed = (__u16)now ?: 1;
-	if (new == TCP_S_TRANS)
+	if (after == TCP_S_TRANS)
 		slot->flags |= SLOT_F_TCP_RST;
 }
 
@@ -116,7 +116,7 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 	};
 	struct einat_session *s = bpf_map_lookup_elem(&sessions, &key);
 	struct slot_ref r;
-	__u8 old, new;
+	__u8 before, after;
 
 	if (!s) {
 		if (dir == EINAT_OUT && !fin_rst && (p->tcp_flags & TCP_F_SYN || b->made))
@@ -127,15 +127,15 @@ static __noinline void tcp_session(const struct pkt *p, const struct bind *b, en
 	if (!slot_ref(b->slot, &r))
 		return;
 	bpf_spin_lock(&r.lock->lock);
-	old = s->state;
-	new = tcp_next(old, dir, p->tcp_flags);
-	if (new != old && r.s->seq == b->seq &&r.s->state == SLOT_LIVE) {
-		s->state = new;
-		tcp_change(r.s, old, new, p->now);
+	before = s->state;
+	after = tcp_next(before, dir, p->tcp_flags);
+	if (after != before && r.s->seq == b->seq && r.s->state == SLOT_LIVE) {
+		s->state = after;
+		tcp_change(r.s, before, after, p->now);
 	}
 	bpf_spin_unlock(&r.lock->lock);
 	/* Gone at once: what still comes is translated, since the binding lives on. */
-	if (new == TCP_S_BOTH_FIN)
+	if (after == TCP_S_BOTH_FIN)
 		bpf_map_delete_elem(&sessions, &key);
 }
 
