@@ -101,8 +101,9 @@ int check_left(struct check *x)
 
 static int run(struct check *x)
 {
-	static int (*const groups[])(struct check *) = { check_link,  check_system, check_routing,
-							 check_rules, check_own,    check_left };
+	static int (*const groups[])(struct check *) = { check_link,	check_system, check_routing,
+							 check_way_out, check_rules,  check_own,
+							 check_left };
 	int ret = slice_ports(x);
 
 	if (!ret)

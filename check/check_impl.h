@@ -21,7 +21,8 @@ struct check {
 /* Each adds findings; 0 or -ENOMEM. */
 int check_link(struct check *x); /* the interface, its addresses, programs on it */
 int check_system(struct check *x); /* settings, sockets, connection tracking */
-int check_routing(struct check *x);
+int check_routing(struct check *x); /* routing rules */
+int check_way_out(struct check *x); /* routes */
 int check_rules(struct check *x); /* packet filter rules */
 int check_own(struct check *x); /* what a running einat has written */
 int check_left(struct check *x); /* last: what is left of the slice */

@@ -212,6 +212,19 @@ const struct code codes[] = {
 	  "It will happen where a rule takes all that has no route but a default one (a full "
 	  "tunnel of wg-quick, an exit node): then the slice gets what carries the mark of that "
 	  "rule, and little else. Otherwise it is a note." },
+	{ "route-diverts", SEV_WARNING, "the Internet is not behind the external interface",
+	  "What leaves on another interface is not in the slice, so little or nothing is.",
+	  "einat translates what leaves on its external interface, and nothing else. The main "
+	  "routing table sends at least half of the public addresses out by another one: a VPN "
+	  "that "
+	  "has set two halves of the address space (0.0.0.0/1 and 128.0.0.0/1, OpenVPN's "
+	  "redirect-gateway def1), or the default route is elsewhere: on the PPP device, say, when "
+	  "the network card below it was named.\n\n"
+	  "If another table has a default route by the external interface, or if its default "
+	  "route in the main table loses by its metric alone, this is a note: the interface is "
+	  "an uplink for some hosts, or takes over one day.\n\n"
+	  "Run einat on the interface that is the way out, or on both by a configuration file. "
+	  "What goes into a VPN is translated there, if at all." },
 
 	/* ---- this host --------------------------------------------------------------------- */
 	{ "socket-slice-port", SEV_WARNING, "a local program listens on a port of the slice",

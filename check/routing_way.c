@@ -50,8 +50,8 @@ static bool matches(const struct host_rule *r, const struct packet_way *p)
 	return hit != r->invert;
 }
 
-static const struct host_route *look_up(const struct host *h, const struct host_rule *r,
-					const struct packet_way *p)
+const struct host_route *packet_route(const struct host *h, const struct host_rule *r,
+				      const struct packet_way *p)
 {
 	const struct host_route *best = NULL;
 
@@ -77,7 +77,7 @@ static int way_by(const struct host *h, const struct host_rule *r, const struct 
 
 	if (r->action != FR_ACT_TO_TBL)
 		return 0;
-	t = look_up(h, r, p);
+	t = packet_route(h, r, p);
 	/* of table local only what is this host's: no internal network lies in there */
 	if (!t || t->type == RTN_THROW || r->table == RT_TABLE_LOCAL)
 		return -1;

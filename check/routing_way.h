@@ -18,6 +18,11 @@ struct packet_way {
  * Rules that ask for more than packet_way tells do not match, but for those with a mark.
  */
 const struct host_rule *packet_way(const struct host *h, const struct packet_way *p, int *ret_oif);
+/** packet_route() - the route of the rule's table for it; NULL: the table has none. */
+const struct host_route *packet_route(const struct host *h, const struct host_rule *r,
+				      const struct packet_way *p);
+/** mend_interface() - if that is the way out that is meant: run einat on @l. */
+void mend_interface(struct check *x, struct finding *f, const struct host_link *l);
 bool rule_takes_mark(const struct host_rule *r, uint32_t mark); /* its other selectors aside */
 bool rule_is_plain(const struct host_rule *r); /* it asks for mark, iif and destination at most */
 /** rule_is_from_here() - it is for what this host sends itself: nothing forwarded has that source.

@@ -223,6 +223,13 @@ static bool from_inside(const struct check *x, const struct host_rule *r)
 	return !rule_is_from_here(x->host, r) && is_internal(x, &r->from);
 }
 
+void mend_interface(struct check *x, struct finding *f, const struct host_link *l)
+{
+	if (!l->name[strcspn(l->name, " '\"\\$`;&|<>()*?!#~")])
+		finding_set(x->fs, &f->mend,
+			    "# if that is the way out that is meant: einat run -i %s", l->name);
+}
+
 static void check_ways_out(struct check *x, const struct host_rule *r)
 {
 	struct packet_way any = { .family = r->family,
@@ -248,9 +255,8 @@ static void check_ways_out(struct check *x, const struct host_rule *r)
 		    f->will ? "what has no mark of its own and no route but the default"
 			    : "what matches this rule",
 		    l ? l->name : "another interface", x->conf->name);
-	if (f->will && l && !l->name[strcspn(l->name, " '\"\\$`;&|<>()*?!#~")])
-		finding_set(x->fs, &f->mend,
-			    "# if that is the way out that is meant: einat run -i %s", l->name);
+	if (f->will && l)
+		mend_interface(x, f, l);
 }
 
 int check_routing(struct check *x)
