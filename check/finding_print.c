@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "check/finding.h"
+#include "lib/wrap.h"
 #include "nft/text.h"
 
 #define WIDTH  96
@@ -21,30 +22,6 @@ static size_t width_of(FILE *out)
 	return ws.ws_col;
 }
 
-/* Words of @text between @indent and the width; single newlines are blanks, @first is where we are.
- */
-static void print_wrapped(FILE *out, const char *text, size_t first, size_t indent)
-{
-	size_t at = first, width = width_of(out);
-
-	while (*text) {
-		size_t n = strcspn(text, " \n");
-
-		if (at > indent && at + 1 + n > width) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			at = indent;
-		} else if (at > indent) {
-			fputc(' ', out);
-			at++;
-		}
-		fprintf(out, "%.*s", (int)n, text);
-		at += n;
-		text += n;
-		text += strspn(text, " \n");
-	}
-	fputc('\n', out);
-}
-
 static const char *text(const json_t *o, const char *key)
 {
 	return json_string_value(json_object_get(o, key));
@@ -55,7 +32,7 @@ static void print_field(FILE *out, const char *name, const char *value)
 	if (!value)
 		return;
 	fprintf(out, "  %-*s", INDENT - 2, name);
-	print_wrapped(out, value, INDENT, INDENT);
+	print_wrapped(out, value, INDENT, INDENT, width_of(out));
 }
 
 /* Commands are to be copied: each line as it is. */
@@ -86,7 +63,7 @@ static void print_one(const json_t *f, bool colour, FILE *out)
 
 	fprintf(out, "%s%s%s %s (%s):", colour ? colour_of(severity) : "", severity,
 		colour ? "\033[0m" : "", code, certainty);
-	print_wrapped(out, text(f, "what"), at, 2);
+	print_wrapped(out, text(f, "what"), at, 2, width_of(out));
 	print_field(out, "where", text(f, "where"));
 	print_lines(out, "", text(f, "text"));
 	print_field(out, "owner", text(f, "owner"));
@@ -242,7 +219,7 @@ static void print_story(const char *story, FILE *out)
 		if (para && para[0] == ' ')
 			fprintf(out, "%s\n", para);
 		else if (para)
-			print_wrapped(out, para, 0, 0);
+			print_wrapped(out, para, 0, 0, width_of(out));
 		free(para);
 		story += n;
 		story += strspn(story, "\n");
@@ -252,7 +229,7 @@ static void print_story(const char *story, FILE *out)
 void code_explain(const struct code *c, FILE *out)
 {
 	fprintf(out, "%s (%s): %s\n\n", c->name, severity_name(c->severity), c->title);
-	print_wrapped(out, c->why, 0, 0);
+	print_wrapped(out, c->why, 0, 0, width_of(out));
 	print_story(c->story, out);
 }
 
@@ -272,7 +249,7 @@ void codes_markdown(FILE *out)
 	for (size_t i = 0; i < n_codes; i++) {
 		fprintf(out, "\n## %s\n\n**%s**: %s.\n\n", codes[i].name,
 			severity_name(codes[i].severity), codes[i].title);
-		print_wrapped(out, codes[i].why, 0, 0);
+		print_wrapped(out, codes[i].why, 0, 0, width_of(out));
 		print_story(codes[i].story, out);
 	}
 }

@@ -163,65 +163,45 @@ static struct space *space_for(const struct query *q, bool all_local)
 	return s;
 }
 
-/*
- * Who could NAT what leaves on the interface. Every chain with all packets: who is first
- * changes with the next reload. Which mark they carry by then is not known.
- */
-static int ask_snat(struct query *q)
+/* Every chain is asked with all packets: who is first changes with the next reload. */
+static struct walk walk_for(struct query *q, bool all_local,
+			    int (*meet)(struct walk *w, const struct walk_meeting *m))
 {
-	struct space *s = q->report.space = space_for(q, false);
-	struct walk w = { .space = s,
-			  .snap = q->snap,
-			  .skip = ours,
-			  .meet = snat_meet,
-			  .data = q,
-			  .apart = true,
-			  .max_ms = MAX_MS };
-	struct region r = { 0 };
-	int ret = s ? 0 : -ENOMEM;
-
-	if (ret)
-		return ret;
-	all_packets(s, &r);
-	region_keep_ifs(s, &r, DIM_OIF, &q->ifname, 1, false);
-	region_set_mark(&r, 0, 0);
-	ret = not_loopback(s, &r);
-	if (!ret)
-		ret = walk_hook(&w, FW_POSTROUTING, &r);
-	region_clear(&r);
-	if (!ret)
-		ret = report_finish_snat(&q->report, q->found);
-	report_clear(&q->report);
-	space_free(s);
-	return ret;
+	q->report.space = space_for(q, all_local);
+	return (struct walk){ .space = q->report.space,
+			      .snap = q->snap,
+			      .skip = ours,
+			      .meet = meet,
+			      .data = q,
+			      .apart = true,
+			      .max_ms = MAX_MS };
 }
 
-/* Who could NAT what enters on the interface: all of that is to this host. */
-static int ask_dnat(struct query *q)
+/*
+ * Who could NAT what leaves on the interface, or what enters there (@inwards): all of that is to
+ * this host. Which mark the packets carry by then is not known.
+ */
+static int ask_nat(struct query *q, bool inwards)
 {
-	struct space *s = q->report.space = space_for(q, true);
-	struct walk w = { .space = s,
-			  .snap = q->snap,
-			  .skip = ours,
-			  .meet = dnat_meet,
-			  .data = q,
-			  .apart = true,
-			  .max_ms = MAX_MS };
+	struct walk w = walk_for(q, inwards, inwards ? dnat_meet : snat_meet);
+	struct space *s = w.space;
 	struct region r = { 0 };
-	int ret = s ? 0 : -ENOMEM;
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!s)
+		return -ENOMEM;
 	all_packets(s, &r);
-	region_keep_ifs(s, &r, DIM_IIF, &q->ifname, 1, false);
-	region_set(s, &r, DIM_OIF, num32(0), num32(0), false);
+	region_keep_ifs(s, &r, inwards ? DIM_IIF : DIM_OIF, &q->ifname, 1, false);
+	if (inwards)
+		region_set(s, &r, DIM_OIF, num32(0), num32(0), false);
 	region_set_mark(&r, 0, 0);
 	ret = not_loopback(s, &r);
 	if (!ret)
-		ret = walk_hook(&w, FW_PREROUTING, &r);
+		ret = walk_hook(&w, inwards ? FW_PREROUTING : FW_POSTROUTING, &r);
 	region_clear(&r);
 	if (!ret)
-		ret = report_finish_dnat(&q->report, q->found);
+		ret = inwards ? report_finish_dnat(&q->report, q->found)
+			      : report_finish_snat(&q->report, q->found);
 	report_clear(&q->report);
 	space_free(s);
 	return ret;
@@ -252,14 +232,8 @@ static int translated(struct query *q, struct space *s, struct region *r)
 /* Who drops it; every base chain with all packets, since each has to let them through. */
 static int ask_drops(struct query *q)
 {
-	struct space *s = q->report.space = space_for(q, false);
-	struct walk w = { .space = s,
-			  .snap = q->snap,
-			  .skip = ours,
-			  .meet = drop_meet,
-			  .data = q,
-			  .apart = true,
-			  .max_ms = MAX_MS };
+	struct walk w = walk_for(q, false, drop_meet);
+	struct space *s = w.space;
 	struct region r = { 0 };
 	int ret = s ? translated(q, s, &r) : -ENOMEM;
 
@@ -332,9 +306,9 @@ int foreign_analyse(const struct fw_snapshot *snap, const char *ifname, uint32_t
 	int ret = q.found ? read_local(&q) : -ENOMEM;
 
 	if (!ret)
-		ret = ask_snat(&q);
+		ret = ask_nat(&q, false);
 	if (!ret)
-		ret = ask_dnat(&q);
+		ret = ask_nat(&q, true);
 	if (!ret)
 		ret = ask_drops(&q);
 	free(q.local);
@@ -354,7 +328,7 @@ int foreign_snats(const struct fw_snapshot *snap, const char *ifname, const stru
 			   .local = (struct net_addr *)local,
 			   .n_local = n_local,
 			   .found = calloc(1, sizeof(*q.found)) };
-	int ret = q.found ? ask_snat(&q) : -ENOMEM;
+	int ret = q.found ? ask_nat(&q, false) : -ENOMEM;
 
 	if (ret) {
 		foreign_free(q.found);

@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* --help and the shell's completion, both made from the option table. */
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/wrap.h"
 #include "src/option_set.h"
 #include "src/options.h"
 
 #define HELP_WIDTH  79
 #define HELP_COLUMN 32
-
-/* @text from column @at on, wrapped at blanks, later lines indented to @indent. */
-static void print_wrapped(FILE *out, const char *text, size_t at, size_t indent)
-{
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
-		if (at > indent && at + 1 + n > HELP_WIDTH) {
-			fprintf(out, "\n%*s", (int)indent, "");
-			at = indent;
-		} else if (at > indent) {
-			fputc(' ', out);
-			at++;
-		}
-		fprintf(out, "%.*s", (int)n, text);
-		at += n;
-		text += n;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
 
 static void print_entry(FILE *out, const char *left, const char *right)
 {
@@ -39,7 +20,7 @@ static void print_entry(FILE *out, const char *left, const char *right)
 		n = 0;
 	}
 	fprintf(out, "%*s", (int)(HELP_COLUMN - n), "");
-	print_wrapped(out, right, HELP_COLUMN, HELP_COLUMN);
+	print_wrapped(out, right, HELP_COLUMN, HELP_COLUMN, HELP_WIDTH);
 }
 
 static void print_option(FILE *out, const struct opt *o)
@@ -74,9 +55,9 @@ void help_print(FILE *out, const struct command *cmd)
 
 	if (cmd) {
 		fprintf(out, "Usage: einat %s", cmd->name);
-		print_wrapped(out, cmd->args, 13 + strlen(cmd->name), 13);
+		print_wrapped(out, cmd->args, 13 + strlen(cmd->name), 13, HELP_WIDTH);
 		fputc('\n', out);
-		print_wrapped(out, cmd->help, 0, 0);
+		print_wrapped(out, cmd->help, 0, 0, HELP_WIDTH);
 	} else {
 		fputs("Usage: einat [COMMAND] [OPTIONS]\n\n"
 		      "Full-cone NAT for a slice of the traffic, beside nftables masquerade.\n\n"
