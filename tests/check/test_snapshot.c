@@ -446,12 +446,11 @@ static double cpu_ms(void)
 	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e3;
 }
 
-/* 10,000 rules and a set of 100,000 elements: time of the processor, so that other load on the
- * machine counts little; the limit is what a slow machine may take. */
+/* 10,000 rules and a set of 100,000 elements, all there and in bounded memory; the time is told
+ * here, and measured by make bench. */
 static void test_size(void **state)
 {
-	const char *slow = getenv("EINAT_TEST_SLOW");
-	double limit = 1000 * (slow ? atof(slow) : 1), start;
+	double start;
 	FILE *p = NULL;
 	struct capture *cap;
 	struct fw_snapshot *s;
@@ -483,7 +482,6 @@ static void test_size(void **state)
 	getrusage(RUSAGE_SELF, &r);
 	print_message("# captured and parsed in %.0f ms, %ld MB\n", cpu_ms() - start,
 		      (r.ru_maxrss - before) / 1024);
-	assert_true(cpu_ms() - start < limit);
 	assert_true(r.ru_maxrss - before < 100 * 1024);
 	assert_int_equal(chain_of(s, NFPROTO_INET, false, "big", "f")->n_rules, 10000);
 	assert_int_equal(fw_set_find(s, fw_table_find(s, NFPROTO_INET, "big"), "e")->n_elems,
