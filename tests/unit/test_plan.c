@@ -1,143 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From configuration and observation to the plan: pure, no kernel. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "src/plan.h"
-
-#define EXTERNAL  "203.0.113.2"
-#define CONTAINER "172.17.0.0/16"
-#define LAN	  "192.168.1.0/24"
-#define HOST	  "192.168.1.77/32"
-
-struct fixture {
-	struct conf_if cif;
-	struct conf_slice slice[2];
-	struct link_info link;
-	struct foreign foreign;
-	struct foreign_snat snat[2];
-	struct foreign_drop drop[1];
-	struct owners *owners;
-	unsigned suspended[2];
-	struct observed obs;
-	struct plan *plan;
-};
-
-static struct net_addr addr(const char *s)
-{
-	struct net_addr a;
-
-	assert_int_equal(net_addr_parse(s, &a), 0);
-	return a;
-}
-
-static void add_prefix(struct net_list *l, const char *s)
-{
-	struct net_prefix p;
-
-	assert_int_equal(net_prefix_parse(s, &p), 0);
-	assert_int_equal(net_list_add(l, &p), 0);
-}
-
-static bool has_prefix(const struct net_list *l, const char *s)
-{
-	struct net_prefix p;
-
-	assert_int_equal(net_prefix_parse(s, &p), 0);
-	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].len == p.len && net_addr_eq(&l->p[i].addr, &p.addr))
-			return true;
-	return false;
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->cif = (struct conf_if){ .name = "wan",
-				   .slices = f->slice,
-				   .n_slices = 1,
-				   .t_udp = 300,
-				   .t_icmp = 60,
-				   .t_tcp_open = 7440,
-				   .t_tcp_close = 240 };
-	f->slice[0].protos = PROTO_UDP;
-	assert_int_equal(port_set_parse("20000-29999", &f->slice[0].ports), 0);
-	f->link = (struct link_info){ .name = "wan", .ifindex = 7, .up = true, .ether = true };
-	f->link.addr[0] = addr(EXTERNAL);
-	f->link.n_addr = 1;
-	f->foreign = (struct foreign){ .snat = f->snat, .drop = f->drop };
-	f->owners = owners_new(NULL, NULL);
-	f->obs = (struct observed){ .link = &f->link,
-				    .foreign = &f->foreign,
-				    .owners = f->owners,
-				    .suspended = f->suspended };
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	plan_free(f->plan);
-	owners_free(f->owners);
-	for (int i = 0; i < 2; i++) {
-		port_set_free(&f->slice[i].ports);
-		for (unsigned p = 0; p < PROTO_COUNT; p++)
-			port_set_free(&f->slice[i].exclude_ports[p]);
-		net_list_free(&f->slice[i].internal);
-		net_list_free(&f->slice[i].exclude_dest);
-		net_list_free(&f->snat[i].src);
-	}
-	free(f);
-	return 0;
-}
-
-static struct plan *build(struct fixture *f)
-{
-	struct err err = { "" };
-
-	plan_free(f->plan);
-	f->plan = NULL;
-	if (plan_build(&f->cif, &f->obs, &f->plan, &err))
-		fail_msg("%s", err.text);
-	return f->plan;
-}
-
-static bool warned(const struct plan *p, const char *part)
-{
-	for (size_t i = 0; i < p->n_warnings; i++)
-		if (strstr(p->warnings[i], part))
-			return true;
-	return false;
-}
-
-/* Docker's way: `-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE`. */
-static void container_masquerade(struct fixture *f)
-{
-	f->snat[f->foreign.n_snat] = (struct foreign_snat){ .where = "ip nat POSTROUTING handle 7",
-							    .protos = PROTO_ALL };
-	add_prefix(&f->snat[f->foreign.n_snat++].src, CONTAINER);
-}
-
-static void router_masquerade(struct fixture *f, const char *src)
-{
-	f->snat[f->foreign.n_snat] = (struct foreign_snat){ .where = "ip nat post handle 3",
-							    .protos = PROTO_ALL,
-							    .names_iface = true };
-	if (src)
-		add_prefix(&f->snat[f->foreign.n_snat].src, src);
-	f->foreign.n_snat++;
-}
+#include "tests/unit/plan_lab.h"
 
 static void own_without_foreign_masquerade(void **state)
 {
@@ -328,43 +191,6 @@ static void full_slice_suspends_alone_unless_another_overlaps(void **state)
 	assert_int_equal(p->nft.slices[1].protos, PROTO_TCP);
 }
 
-static uint32_t lookup(const struct plan_lpm *lpm, size_t n, const char *s)
-{
-	struct net_addr a = addr(s);
-	uint32_t slices = 0;
-	int best = -1;
-
-	for (size_t i = 0; i < n; i++)
-		if (net_prefix_contains(&lpm[i].prefix, &a) && lpm[i].prefix.len > best) {
-			best = lpm[i].prefix.len;
-			slices = lpm[i].slices;
-		}
-	return slices;
-}
-
-static void longest_match_alone_tells_the_slices(void **state)
-{
-	struct fixture *f = *state;
-	struct plan *p;
-
-	container_masquerade(f);
-	f->cif.n_slices = 2;
-	f->slice[1].protos = PROTO_TCP;
-	assert_int_equal(port_set_parse("40000-40999", &f->slice[1].ports), 0);
-	add_prefix(&f->slice[1].internal, "172.17.5.0/24");
-	add_prefix(&f->slice[1].internal, "10.0.0.0/8");
-	add_prefix(&f->slice[0].exclude_dest, "198.51.100.0/24");
-	add_prefix(&f->slice[1].exclude_dest, "198.51.100.128/25");
-	p = build(f);
-	assert_int_equal(lookup(p->src, p->n_src, "192.168.1.2"), 1);
-	assert_int_equal(lookup(p->src, p->n_src, "172.17.0.2"), 0);
-	assert_int_equal(lookup(p->src, p->n_src, "172.17.5.2"), 2);
-	assert_int_equal(lookup(p->src, p->n_src, "10.1.2.3"), 3);
-	assert_int_equal(lookup(p->exdst, p->n_exdst, "198.51.100.1"), 1);
-	assert_int_equal(lookup(p->exdst, p->n_exdst, "198.51.100.129"), 3);
-	assert_int_equal(lookup(p->exdst, p->n_exdst, "8.8.8.8"), 0);
-}
-
 static void forwards_inside_are_bindings_outside_dnat(void **state)
 {
 	struct fixture *f = *state;
@@ -448,113 +274,6 @@ static void ports_of_live_bindings_are_kept_from_masquerade(void **state)
 	port_set_free(&bound[0]);
 }
 
-/* The longest match in the trie that the data plane asks, for 1 << slice. */
-static uint32_t trie(const struct plan_lpm *lpm, size_t n, const char *a)
-{
-	const struct plan_lpm *best = NULL;
-	struct net_addr key = addr(a);
-
-	for (size_t i = 0; i < n; i++) {
-		bool in = true;
-
-		for (unsigned bit = 0; bit < lpm[i].prefix.len; bit++)
-			in &= !((key.b[bit / 8] ^ lpm[i].prefix.addr.b[bit / 8]) & 0x80 >> bit % 8);
-		if (in && (!best || best->prefix.len < lpm[i].prefix.len))
-			best = &lpm[i];
-	}
-	return best ? best->slices : 0;
-}
-
-static void build6(struct fixture *f)
-{
-	struct err e;
-
-	plan_free(f->plan);
-	f->plan = NULL;
-	assert_int_equal(plan_build(&f->cif, &f->obs, &f->plan, &e), 0);
-}
-
-/* The families are judged each by itself; without --ipv6 no IPv6 rule counts. */
-static void others_ipv6_rules_decide_its_rest(void **state)
-{
-	struct fixture *f = *state;
-
-	router_masquerade(f, "fd00:1::/64");
-	f->snat[0].ipv6 = true;
-	f->snat[f->foreign.n_snat++] = (struct foreign_snat){
-		.where = "ip6 nat POSTROUTING handle 7", .protos = PROTO_ALL, .ipv6 = true
-	};
-	add_prefix(&f->snat[1].src, "fd00:2::/64");
-	build6(f);
-	assert_int_equal(f->plan->nft.rest, NFT_REST_OWN);
-	assert_int_equal(f->plan->nft.guarded.n, 0);
-	assert_int_equal(f->plan->foreign_subnets.n, 0);
-
-	f->cif.ipv6 = f->link.ipv6 = true;
-	build6(f);
-	assert_int_equal(f->plan->nft.rest, NFT_REST_OWN);
-	assert_int_equal(f->plan->nft.rest6, NFT_REST_GUARD);
-	assert_true(has_prefix(&f->plan->nft.guarded, "fd00:1::/64"));
-	assert_true(has_prefix(&f->plan->nft.guarded, "fd00:2::/64"));
-	assert_int_equal(f->plan->nft.guarded.n, 2);
-	assert_true(warned(f->plan, "fd00:2::/64 stays with masquerade"));
-	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:1::2"), 1);
-	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:2::2"), 0);
-
-	/* one that names no source takes all */
-	net_list_free(&f->snat[0].src);
-	build6(f);
-	assert_true(has_prefix(&f->plan->nft.guarded, "::/0"));
-}
-
-static void ipv6_has_sources_of_its_own(void **state)
-{
-	struct fixture *f = *state;
-	struct plan *p;
-
-	build6(f);
-	assert_false(f->plan->ipv6 || f->plan->nft.ipv6);
-	assert_int_equal(trie(f->plan->src, f->plan->n_src, "fd00:1::2"), 0);
-	assert_int_equal(f->plan->nft.slices[0].exclude_dest.n, 0);
-
-	/* unique local addresses alone; this host's own are not sources */
-	f->cif.ipv6 = true;
-	f->link.ipv6 = true;
-	f->link.addr[f->link.n_addr++] = addr("2001:db8::2");
-	f->link.own[f->link.n_own++] = addr("fd00:1::99");
-	build6(f);
-	p = f->plan;
-	assert_true(p->ipv6 && p->nft.ipv6);
-	assert_int_equal(p->nft.rest6, NFT_REST_OWN);
-	assert_int_equal(p->nft.n_external, 3);
-	assert_int_equal(p->hairpin.n_external, 2);
-	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 1);
-	assert_int_equal(trie(p->src, p->n_src, "fd00:1::2"), 1);
-	assert_int_equal(trie(p->src, p->n_src, "fd00:1::99"), 0);
-	assert_int_equal(trie(p->src, p->n_src, "2001:db8:1::2"), 0);
-	assert_int_equal(trie(p->src, p->n_src, "fe80::1"), 0);
-	assert_int_equal(trie(p->exdst, p->n_exdst, "ff02::1"), 1);
-	assert_int_equal(trie(p->exdst, p->n_exdst, "198.51.100.1"), 0);
-
-	/* all of IPv6 is not all of IPv4 */
-	add_prefix(&f->slice[0].internal, "::/0");
-	add_prefix(&f->slice[0].exclude_dest, "::/0");
-	build6(f);
-	p = f->plan;
-	assert_int_equal(trie(p->src, p->n_src, "2001:db8:1::2"), 1);
-	assert_int_equal(trie(p->src, p->n_src, "fe80::1"), 0);
-	assert_int_equal(trie(p->src, p->n_src, "::"), 0);
-	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 0);
-	assert_int_equal(trie(p->exdst, p->n_exdst, "2001:db8:1::2"), 1);
-	assert_int_equal(trie(p->exdst, p->n_exdst, "198.51.100.1"), 0);
-	/* and the other way round */
-	add_prefix(&f->slice[0].internal, LAN);
-	build6(f);
-	p = f->plan;
-	assert_int_equal(trie(p->src, p->n_src, "192.168.1.2"), 1);
-	assert_int_equal(trie(p->src, p->n_src, "192.168.2.2"), 0);
-}
-
 /* What --tcp-close-timeout said of opening sessions still holds where nothing else is said. */
 static void tcp_time_outs(void **state)
 {
@@ -581,11 +300,8 @@ static void limits_of_hosts(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(own_without_foreign_masquerade),
-		T(others_ipv6_rules_decide_its_rest),
-		T(ipv6_has_sources_of_its_own),
 		T(container_subnet_stays_in_the_rest),
 		T(internal_names_the_container_subnet),
 		T(routers_own_masquerade_is_guarded_and_owns_nothing),
@@ -596,7 +312,6 @@ int main(void)
 		T(nothing_is_claimed_without_a_free_port),
 		T(suspended_protocol_is_not_claimed_but_served),
 		T(full_slice_suspends_alone_unless_another_overlaps),
-		T(longest_match_alone_tells_the_slices),
 		T(forwards_inside_are_bindings_outside_dnat),
 		T(firewall_that_drops_is_warned_of),
 		T(drops_that_do_not_concern_the_slice_are_not_warned_of),
