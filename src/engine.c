@@ -25,37 +25,83 @@ struct sizes {
 	uint32_t planes, slices, bindings, sessions;
 };
 
-static struct sizes sizes_of(const struct plan *plan, const struct link_info *link)
+/* Bindings that are copied to new maps, also those of protocols that have left the slices. */
+struct live {
+	unsigned protos, n;
+};
+
+static int count_live(const struct binding *b, void *data)
+{
+	struct live *l = data;
+
+	l->protos |= b->proto;
+	l->n++;
+	return 0;
+}
+
+static struct sizes sizes_of(const struct plan *plan, const struct link_info *link,
+			     const struct live *live)
 {
 	unsigned n_ext = link->n_addr ? (unsigned)link->n_addr : 1;
-	struct sizes s = { .planes = count_bits(plan->nft.kept_protos) * n_ext,
-			   .slices = (uint32_t)plan->nft.n_slices };
+	unsigned protos = plan->nft.kept_protos | live->protos;
+	struct sizes s = { .planes = count_bits(protos) * n_ext,
+			   .slices = (uint32_t)plan->nft.n_slices,
+			   .bindings = live->n };
 
 	for (unsigned p = 0; p < PROTO_COUNT; p++)
 		s.bindings += port_set_count(&plan->nft.kept[p]) * n_ext;
 	/* room for bindings that outlive a shrunk slice, and for the freelists of each CPU */
 	s.bindings += 1024 + 64 * (uint32_t)libbpf_num_possible_cpus();
 	s.sessions = 1;
-	if (plan->nft.kept_protos & PROTO_TCP)
+	if (protos & PROTO_TCP)
 		s.sessions = 4 * port_set_count(&plan->nft.kept[EINAT_PROTO_TCP]) * n_ext + 1024;
 	if (s.sessions > 262144)
 		s.sessions = 262144;
 	return s;
 }
 
-static bool fits(const struct dataplane *dp, const struct sizes *want)
+/* A protocol that has left the slices keeps the planes that the addresses in @ext have of it. */
+static uint32_t planes_of(const struct einat_ext ext[EINAT_MAX_EXT], const struct plan *plan,
+			  const struct link_info *link)
 {
-	return dataplane_reusable(dp) && dataplane_ctl(dp)->n_planes >= want->planes &&
-	       dataplane_ctl(dp)->n_slices >= want->slices &&
-	       dataplane_max_entries(dp, DP_BY_INTERNAL) >= want->bindings &&
-	       dataplane_max_entries(dp, DP_SESSIONS) >= want->sessions;
+	uint32_t n = 0;
+
+	for (size_t a = 0; a < link->n_addr; a++) {
+		unsigned protos = plan->nft.kept_protos;
+
+		for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+			for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++)
+				if (ext[i].gen && ext[i].plane[p] != EINAT_NO_PLANE &&
+				    !memcmp(&ext[i].addr, &link->addr[a], sizeof(ext[i].addr)))
+					protos |= 1u << p;
+		n += count_bits(protos);
+	}
+	return n;
+}
+
+static bool fits(const struct dataplane *dp, const struct einat_ext ext[EINAT_MAX_EXT],
+		 const struct plan *plan, const struct link_info *link)
+{
+	struct sizes want = sizes_of(plan, link, &(struct live){ 0 });
+
+	return dataplane_reusable(dp) && dataplane_ctl(dp)->n_planes >= want.planes &&
+	       dataplane_ctl(dp)->n_planes >= planes_of(ext, plan, link) &&
+	       dataplane_ctl(dp)->n_slices >= want.slices &&
+	       dataplane_max_entries(dp, DP_BY_INTERNAL) >= want.bindings &&
+	       dataplane_max_entries(dp, DP_SESSIONS) >= want.sessions;
+}
+
+static bool old_fits(const struct dataplane *old, const struct plan *plan,
+		     const struct link_info *link)
+{
+	struct einat_cfg cfg;
+
+	return !dataplane_cfg(old, &cfg) && fits(old, cfg.ext, plan, link);
 }
 
 bool engine_fits(const struct engine *e, const struct plan *plan, const struct link_info *link)
 {
-	struct sizes want = sizes_of(plan, link);
-
-	return fits(e->dp, &want);
+	return fits(e->dp, e->ext, plan, link);
 }
 
 static struct bpf_map *skel_map(struct engine *e, enum dp_map map)
@@ -122,14 +168,19 @@ static int find_old(struct engine *e, struct err *err)
 static int load(struct engine *e, const struct link_info *link, const struct plan *plan,
 		struct err *err)
 {
-	struct sizes want = sizes_of(plan, link);
+	struct live live = { 0 };
+	struct sizes want;
 	int fds[DP_MAP_COUNT];
 	int ret;
 
 	e->skel = einat_bpf__open();
 	if (!e->skel)
 		return err_sys(err, errno, "cannot read the built-in BPF object");
-	e->reuse = e->old_dp && fits(e->old_dp, &want);
+	e->reuse = e->old_dp && old_fits(e->old_dp, plan, link);
+	if (e->old_dp && !e->reuse)
+		dataplane_foreach(e->old_dp, count_live, &live);
+	e->live_protos = live.protos;
+	want = sizes_of(plan, link, &live);
 	ret = e->reuse ? reuse_maps(e, err) : size_maps(e, &want, err);
 	if (ret)
 		return ret;

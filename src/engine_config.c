@@ -195,6 +195,10 @@ static void number_addresses(struct engine *e, const struct plan *plan,
 		e->active[at] = true;
 		give_planes(e, &e->ext[at], plan->nft.kept_protos);
 	}
+	/* new maps have room for what is copied, whatever the slices say of its protocol */
+	for (unsigned i = 0; i < EINAT_MAX_EXT && !e->attached; i++)
+		if (e->active[i])
+			give_planes(e, &e->ext[i], e->live_protos);
 }
 
 /* The data plane wants active addresses in front: n_ext bounds its loop. */

@@ -22,6 +22,7 @@ struct engine {
 	enum conf_attach attach;
 	enum attach_mode mode;
 	uint32_t n_planes, n_slices;
+	unsigned live_protos; /* of the bindings that are copied to new maps */
 	/* Every address that still has planes; parked ones (not on the link now) included. */
 	struct einat_ext ext[EINAT_MAX_EXT];
 	bool active[EINAT_MAX_EXT];

@@ -65,6 +65,24 @@ check_match "hairpin works now" "$(send h1 26003 "$to")" "^$EXT [0-9]+$"
 without_new >"$T/after"
 check "a second slice: old bindings are as before" same before after
 
+# as many protocols as before, but not the same: udp keeps its planes for what is bound to it
+reload '{ proto = "tcp"; ports = "30000-30099"; }, { proto = "icmp"; ports = "20000-29999"; }' \
+	'hairpin-if = "lan";'
+check "icmp in place of udp: read" reloaded
+check "a new query is translated" at h1 ping -q -c 1 -W 2 -e 26004 $A1
+check_eq "by a binding" "$(binding_of icmp 192.168.1.2:26004)" "$EXT:26004"
+check_eq "and tcp still is" "$(tcp_seen h1 30012 $A1:7000)" "$EXT:30012"
+without_new >"$T/after"
+check "icmp in place of udp: old bindings are as before" same before after
+check_eq "and strangers still reach them" "$(send far 7777 "$to")" "$FAR 7777"
+check_eq "nothing was without an address" "$(stat_of out no-address)" 0
+reload '{ proto = "icmp"; ports = "20000-29999"; }'
+check "icmp alone: strangers still reach old udp bindings" test "$(send far 7777 "$to")" = "$FAR 7777"
+reload '{ proto = "udp"; ports = "20000-29999"; }, { proto = "tcp"; ports = "30000-30099"; }' \
+	'hairpin-if = "lan";'
+without_new >"$T/after"
+check "udp again: old bindings are as before" same before after
+
 cp "$T/einat.conf" "$T/good.conf"
 echo 'interfaces = ( { interface = "wan"; ports = "9-1"; } );' >"$T/einat.conf"
 kill -HUP "$EINAT_PID"
