@@ -5,35 +5,16 @@
 
 #include "check/check_impl.h"
 
-/* Networks that are not routed in the Internet. */
-static const struct {
-	const char *prefix, *what;
-} inner[] = {
-	{ "10.0.0.0/8", "private, RFC 1918" },
-	{ "172.16.0.0/12", "private, RFC 1918" },
-	{ "192.168.0.0/16", "private, RFC 1918" },
-	{ "100.64.0.0/10", "carrier-grade NAT, RFC 6598" },
-	{ "192.0.0.0/29", "DS-Lite, RFC 6333" },
-};
-
-static void check_address_is_public(struct check *x, const struct net_addr *a)
+static void address_not_public(struct check *x, const struct net_addr *a)
 {
+	struct finding *f = finding_add(x->fs, "address-private");
 	char buf[NET_ADDR_STRLEN];
 
-	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
-		struct net_prefix p;
-		struct finding *f;
-
-		if (net_prefix_parse(inner[i].prefix, &p) || !net_prefix_contains(&p, a))
-			continue;
-		f = finding_add(x->fs, "address-private");
-		finding_set(x->fs, &f->where, "address %s of %s", net_addr_format(a, buf),
-			    x->conf->name);
-		finding_set(x->fs, &f->what,
-			    "the external address %s is not a public one (%s): another NAT stands "
-			    "between this host and the Internet",
-			    buf, inner[i].what);
-	}
+	finding_set(x->fs, &f->where, "address %s of %s", net_addr_format(a, buf), x->conf->name);
+	finding_set(x->fs, &f->what,
+		    "the external address %s is not a public one (%s): another NAT stands between "
+		    "this host and the Internet",
+		    buf, net_addr_inner(a));
 }
 
 static void no_address(struct check *x, const char *family)
@@ -47,18 +28,22 @@ static void no_address(struct check *x, const char *family)
 
 static void check_addresses(struct check *x)
 {
-	bool v4 = false, v6 = false;
+	bool v4 = false, v6 = false, public = false;
 
 	for (size_t i = 0; i < x->external.n; i++) {
 		const struct net_addr *a = &x->external.p[i].addr;
 
 		if (net_addr_is4(a)) {
 			v4 = true;
-			check_address_is_public(x, a);
+			public |= !net_addr_inner(a);
 		} else {
 			v6 |= (a->b[0] & 0xfe) != 0xfc;
 		}
 	}
+	/* beside a public one they get no new bindings */
+	for (size_t i = 0; i < x->external.n && !public; i++)
+		if (net_addr_is4(&x->external.p[i].addr))
+			address_not_public(x, &x->external.p[i].addr);
 	if (!v4)
 		no_address(x, "IPv4");
 	if (!v6 && x->conf->ipv6)

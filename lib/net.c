@@ -37,6 +37,25 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+const char *net_addr_inner(const struct net_addr *a)
+{
+	static const struct {
+		uint32_t net, mask;
+		const char *what;
+	} inner[] = {
+		{ 0x0a000000, 0xff000000, "private, RFC 1918" },
+		{ 0xac100000, 0xfff00000, "private, RFC 1918" },
+		{ 0xc0a80000, 0xffff0000, "private, RFC 1918" },
+		{ 0x64400000, 0xffc00000, "carrier-grade NAT, RFC 6598" },
+		{ 0xc0000000, 0xfffffff8, "DS-Lite, RFC 6333" },
+	};
+
+	for (size_t i = 0; net_addr_is4(a) && i < sizeof(inner) / sizeof(*inner); i++)
+		if ((ntohl(net_addr_to4(a)) & inner[i].mask) == inner[i].net)
+			return inner[i].what;
+	return NULL;
+}
+
 int net_addr_parse(const char *s, struct net_addr *ret_addr)
 {
 	struct in_addr in;

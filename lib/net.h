@@ -38,6 +38,8 @@ bool net_addr_is4(const struct net_addr *a);
 /** net_addr_to4() - the IPv4 address in network byte order; only valid if net_addr_is4(). */
 uint32_t net_addr_to4(const struct net_addr *a);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
+/** net_addr_inner() - the network that is not routed in the Internet which @a is in, or NULL. */
+const char *net_addr_inner(const struct net_addr *a);
 int net_addr_parse(const char *s, struct net_addr *ret_addr); /* 0 or -EINVAL */
 #define NET_ADDR_STRLEN 64
 /** net_addr_format() - text of @a into @buf (NET_ADDR_STRLEN); returns @buf. */

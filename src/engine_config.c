@@ -235,6 +235,27 @@ static void reserve_others(struct einat_cfg *cfg, const struct net_addr *chosen)
 		cfg->flags |= others;
 }
 
+/* Beside a public address one of an inner network (towards a modem, say) leads to no Internet. */
+static void reserve_inner(struct einat_cfg *cfg)
+{
+	uint32_t inner = 0;
+	bool public = false;
+
+	for (unsigned i = 0; i < cfg->n_ext; i++) {
+		struct net_addr a;
+
+		memcpy(&a, &cfg->ext[i].addr, sizeof(a));
+		if (!cfg->ext[i].gen || !net_addr_is4(&a))
+			continue;
+		if (net_addr_inner(&a))
+			inner |= 1u << (CFG_NOT_NEW_SHIFT + i);
+		else
+		public = true;
+	}
+	if (public)
+		cfg->flags |= inner;
+}
+
 static int write_cfg(struct engine *e, const struct plan *plan, const struct link_info *link,
 		     struct err *err)
 {
@@ -245,6 +266,8 @@ static int write_cfg(struct engine *e, const struct plan *plan, const struct lin
 	fill_ext(e, &cfg);
 	if (link->has_prefsrc)
 		reserve_others(&cfg, &link->prefsrc);
+	else
+		reserve_inner(&cfg);
 	if (link->has_prefsrc6)
 		reserve_others(&cfg, &link->prefsrc6);
 	if (bpf_map_update_elem(dataplane_fd(e->dp, DP_CFG), &idle, &cfg, BPF_ANY))
@@ -384,12 +407,20 @@ static int clear_statics(const struct binding *b, void *data)
 	return engine_free_slot(st->e, b->slot, NULL);
 }
 
+/* A public one, if there is any. */
 static const struct net_addr *first_address(const struct link_info *link, bool is4)
 {
-	for (size_t i = 0; i < link->n_addr; i++)
-		if (net_addr_is4(&link->addr[i]) == is4)
+	const struct net_addr *inner = NULL;
+
+	for (size_t i = 0; i < link->n_addr; i++) {
+		if (net_addr_is4(&link->addr[i]) != is4)
+			continue;
+		if (!net_addr_inner(&link->addr[i]))
 			return &link->addr[i];
-	return NULL;
+		if (!inner)
+			inner = &link->addr[i];
+	}
+	return inner;
 }
 
 static int write_statics(struct engine *e, const struct plan *plan, const struct link_info *link,

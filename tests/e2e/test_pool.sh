@@ -143,4 +143,18 @@ check_eq "the mend for one host: it has its own" "$(address_of 192.168.1.10 2710
 check_eq "the others stay in the slice" "$(address_of 192.168.1.11 27102)" $E2
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
+
+# ---- an address towards the modem, which the interface got first
+at router ip addr flush dev wan
+at router ip addr add 192.168.100.2/24 dev wan
+at router ip addr add $EXT/24 dev wan
+wan_route
+must_start --proto all --ports 20000-29999 --forward udp:26100=192.168.1.10:9000
+check "beside a public address a private one gets no bindings" all_on $EXT 27101
+check_eq "nor a static one" "$(binding_of udp 192.168.1.10:9000)" "$EXT:26100"
+at router ip addr del $EXT/24 dev wan
+at router ip route replace default via 203.0.113.1 dev wan onlink
+at isp ip route add 192.168.100.2/32 dev home
+check "without a public one it serves all" wait_for 10 all_on 192.168.100.2 27102
+check "stop" stop_einat
 finish_tests

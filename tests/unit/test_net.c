@@ -91,6 +91,22 @@ static void test_addr4_bytes(void **state)
 	(void)state;
 	assert_memory_equal(a.b, want, 16);
 	assert_true(net_addr_eq(&a, &b));
+	assert_null(net_addr_inner(&a));
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const inner[] = { "10.255.0.1", "172.31.0.1", "192.168.0.1",
+						     "100.127.0.1", "192.0.0.2" };
+
+		b = addr(inner[i]);
+		assert_non_null(net_addr_inner(&b));
+	}
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const outer[] = { "172.32.0.1", "100.128.0.1", "192.0.0.8",
+						     "192.169.0.1", "fd00::a00:1" };
+
+		b = addr(outer[i]);
+		assert_null(net_addr_inner(&b));
+	}
+	b = addr("192.0.2.33");
 	assert_false(net_addr_eq(&a, &c));
 	assert_int_equal(net_addr_to4(&a), htonl(0xc0000221));
 	c = addr("::192.0.2.33");
