@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define EINAT_ABI 8
+#define EINAT_ABI 9
 /*
  * The oldest version whose bindings can be copied: ctl is laid out as now, slots as now since
  * EINAT_ABI_SLOTS, before it as struct einat_slot_2, and cfg as now up to max_per_host, which
@@ -182,7 +182,8 @@ struct einat_cfg_slice {
 struct einat_ext {
 	struct einat_addr addr;
 	__u16 gen; /* 0: entry not in use; changed when the address comes back after a loss */
-	__u16 plane[EINAT_PROTO_COUNT]; /* EINAT_NO_PLANE: the protocol has no plane here */
+	/* EINAT_NO_PLANE: the protocol has none here; so do all of an entry that is not in use */
+	__u16 plane[EINAT_PROTO_COUNT];
 };
 
 #define CFG_F_GUARD_STRICT     (1u << 0) /* drop every private source that is not translated */

@@ -39,6 +39,8 @@ static __always_inline int packet_out(struct __sk_buff *skb, struct pkt *p)
 		return REASON_EXTERNAL_SOURCE;
 	p->from_ext = ext_index(c, p->active, &p->saddr) >= 0;
 	p->to_ext = ext_index(c, p->active, &p->daddr);
+	if (p->more && p->kind != PKT_FRAGMENT)
+		fragment_forget(p, EINAT_OUT);
 	barrier(); /* for the verifier: what follows is walked once for all their values */
 	/* What came in here and would go out to ourselves goes round in circles. */
 	if (p->to_ext >= 0 && skb->ingress_ifindex == skb->ifindex)
@@ -94,6 +96,8 @@ static __always_inline int packet_in(struct __sk_buff *skb, struct pkt *p)
 	e = ext_index(c, p->active, &p->daddr);
 	if (e < 0)
 		return REASON_OTHER_DEST;
+	if (p->more && p->kind != PKT_FRAGMENT)
+		fragment_forget(p, EINAT_IN);
 	if (p->kind == PKT_OTHER_PROTO)
 		return REASON_OTHER_PROTO;
 	if (p->kind == PKT_FRAGMENT)

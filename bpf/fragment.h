@@ -39,6 +39,14 @@ static __noinline void fragment_note(const struct pkt *p, enum einat_dir dir, __
 	bpf_map_update_elem(&frags, &key, &f, BPF_ANY);
 }
 
+/* Before what becomes of a first fragment is known: an earlier datagram had its identification. */
+static __noinline void fragment_forget(const struct pkt *p, enum einat_dir dir)
+{
+	struct einat_frag_key key = fragment_key(p, dir);
+
+	bpf_map_delete_elem(&frags, &key);
+}
+
 static __always_inline bool fragment_find(const struct pkt *p, const struct einat_cfg *c,
 					  enum einat_dir dir, struct einat_frag *ret_frag)
 {

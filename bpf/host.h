@@ -14,7 +14,8 @@
 
 #include "bpf/classify.h"
 
-#define HOST_BUCKETS 2048
+#define HOST_BITS    11
+#define HOST_BUCKETS (1 << HOST_BITS)
 #define HOST_ENTRIES 8 /* of one bucket */
 
 struct host_count {
@@ -38,7 +39,8 @@ struct {
 static __always_inline struct host_bucket *host_bucket(__u64 hi, __u64 lo)
 {
 	__u64 hash = (hi ^ (lo << 7 | lo >> 57)) * 0x9e3779b97f4a7c15ull;
-	__u32 key = hash >> 40 & (HOST_BUCKETS - 1);
+	__u32 key =
+		hash >> (64 - HOST_BITS); /* only the highest bits depend on all of the address */
 
 	return bpf_map_lookup_elem(&host_ports, &key);
 }

@@ -303,7 +303,7 @@ static unsigned bucket_of(uint32_t addr)
 
 	memcpy(d, &a, sizeof(d));
 	hash = (d[0] ^ (d[1] << 7 | d[1] >> 57)) * 0x9e3779b97f4a7c15ull;
-	return hash >> 40 & 2047;
+	return hash >> 53;
 }
 
 /* More hosts than a bucket holds: those that find no room have no limit; the others keep theirs. */
@@ -330,6 +330,24 @@ static void crowded_bucket(void **state)
 	assert_int_equal(host_ports_sum(lab), 0);
 }
 
+/* Few hosts of many networks, each with the same last byte: they are spread over the buckets. */
+static void hosts_of_many_networks(void **state)
+{
+	struct lab *lab = &the_lab;
+	unsigned unlimited = 0;
+
+	(void)state;
+	lab_reset(lab);
+	limit_two(lab);
+	lab_prefix(lab->sk->maps.src, IP4(10, 0, 0, 0), 8, 1);
+	for (unsigned n = 0; n < 3; n++)
+		for (unsigned net = 0; net < 20; net++)
+			if (!!sent(lab, IP4(10, 0, net, 5), 100 + n) != (n < 2))
+				unlimited++;
+	print_message("# %u of 20 hosts have no limit\n", unlimited);
+	assert_int_equal(unlimited, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +357,7 @@ int main(void)
 		cmocka_unit_test(added_bindings),
 		cmocka_unit_test(rested_counts_no_more),
 		cmocka_unit_test(crowded_bucket),
+		cmocka_unit_test(hosts_of_many_networks),
 	};
 
 	return run_table("hold", cases, COUNT_OF(cases), tests, COUNT_OF(tests));

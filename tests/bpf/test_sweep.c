@@ -108,6 +108,46 @@ static void lost_address(void **state)
 	check_consistent(lab);
 }
 
+/*
+ * The one address has changed: the entry of the old one is not in use, that of the new one has got
+ * its planes. Bindings live on for every protocol.
+ */
+static void changed_address(void **state)
+{
+	static const struct spec out[] = { UDP(LAN_A, 5000, REMOTE, 53),
+					   TCP(F_SYN, LAN_A, 5000, REMOTE, 80),
+					   PING(LAN_A, REMOTE, 5000) };
+	struct lab *lab = &the_lab;
+
+	(void)state;
+	lab_reset(lab);
+	lab->cfg.n_ext = 2;
+	lab->cfg.ext[1] = lab->cfg.ext[0];
+	lab->cfg.ext[1].addr = addr6(EXT2);
+	lab->cfg.ext[1].gen = 2;
+	lab->cfg.ext[0] = (struct einat_ext){
+		.plane = { EINAT_NO_PLANE, EINAT_NO_PLANE, EINAT_NO_PLANE },
+	};
+	lab_apply(lab);
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned proto = 2 - i, at = 34 + (proto == EINAT_PROTO_ICMP ? 4 : 0);
+		struct frame f = build(&out[proto]);
+		struct run r = run_frame(lab, EINAT_OUT, &f, 0, 0);
+		unsigned port = r.out.b[at] << 8 | r.out.b[at + 1];
+		struct einat_sweep w;
+
+		assert_int_equal(r.verdict, -1);
+		w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED,
+						     .first = proto * EINAT_PORTS + port,
+						     .count = 1 });
+		r = run_frame(lab, EINAT_OUT, &f, 0, 0);
+		print_message("# protocol %u: the sweep frees %u fresh binding, port %u, then %u\n",
+			      proto, w.freed, port, r.out.b[at] << 8 | r.out.b[at + 1]);
+		assert_int_equal(w.freed, 0);
+		assert_int_equal(r.out.b[at] << 8 | r.out.b[at + 1], port);
+	}
+}
+
 static struct einat_sweep add(uint32_t slot, uint32_t addr, uint16_t port, unsigned proto,
 			      uint32_t flags, uint32_t age)
 {
@@ -385,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expired_and_forced),
 		cmocka_unit_test(lost_address),
+		cmocka_unit_test(changed_address),
 		cmocka_unit_test(add_static),
 		cmocka_unit_test(add_adopted),
 		cmocka_unit_test(local_sockets),
