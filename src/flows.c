@@ -150,18 +150,21 @@ int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link
 	return each_bound(ct, dp, link, hand_back, err);
 }
 
-static bool in_slices(const struct plan *plan, const struct ct_flow *f)
+bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src)
 {
 	for (size_t i = 0; i < plan->cfg.n_slices; i++)
-		if (plan->cfg.slices[i].protos & f->proto &&
-		    net_list_contains(&plan->nft.slices[i].internal, &f->src) &&
-		    !net_list_contains(&plan->nft.slices[i].not_internal, &f->src))
+		if (plan->cfg.slices[i].protos & proto &&
+		    net_list_contains(&plan->nft.slices[i].internal, src) &&
+		    !net_list_contains(&plan->nft.slices[i].not_internal, src))
 			return true;
 	return false;
 }
 
-int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
-		      const struct link_info *link, unsigned protos, struct err *err)
+/* Is an un-NATed flow without a binding to be deleted? */
+typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
+
+static int each_stray(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      stray_fn stray, const void *data, struct err *err)
 {
 	struct collected c = { 0 };
 	struct route_query *rq = NULL;
@@ -174,7 +177,7 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		const struct ct_flow *f = &c.flow[i];
 
-		if (f->proto & protos && in_slices(plan, f) && !is_external(link, &f->src) &&
+		if (stray(f, data) && !is_external(link, &f->src) &&
 		    dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
 		    route_oif(rq, &f->dst) == link->ifindex && !ct_del(ct, f, NULL))
 			n++;
@@ -182,6 +185,46 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 	route_query_close(rq);
 	free(c.flow);
 	return ret ? ret : n;
+}
+
+struct of_slices {
+	const struct plan *plan;
+	unsigned protos;
+};
+
+static bool of_slices(const struct ct_flow *f, const void *data)
+{
+	const struct of_slices *s = data;
+
+	return f->proto & s->protos && flows_in_slices(s->plan, f->proto, &f->src);
+}
+
+int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
+		      const struct link_info *link, unsigned protos, struct err *err)
+{
+	const struct of_slices s = { plan, protos };
+
+	return each_stray(ct, dp, link, of_slices, &s, err);
+}
+
+struct left {
+	const struct net_list *hosts;
+	const struct plan *plan;
+};
+
+static bool of_left(const struct ct_flow *f, const void *data)
+{
+	const struct left *l = data;
+
+	return net_list_contains(l->hosts, &f->src) && !flows_in_slices(l->plan, f->proto, &f->src);
+}
+
+int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct net_list *hosts,
+		     const struct plan *plan, const struct link_info *link, struct err *err)
+{
+	const struct left l = { hosts, plan };
+
+	return each_stray(ct, dp, link, of_left, &l, err);
 }
 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,

@@ -15,12 +15,20 @@
 /** flows_purge_bound() - delete the entries of flows that have a binding. Returns how many. */
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      struct err *err);
+/** flows_in_slices() - may the plan's slices take what @src sends by @proto (PROTO_ bit)? */
+bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src);
 /**
  * flows_purge_stray() - delete un-NATed entries towards @link from sources of the plan's slices
  * that have no binding, for @protos (PROTO_ mask) only. Returns how many.
  */
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
 		      const struct link_info *link, unsigned protos, struct err *err);
+/**
+ * flows_purge_left() - the same from @hosts, which once were in a slice and are in none of @plan's:
+ * their bindings are served until they expire, and what conntrack knows as claimed lives longer.
+ */
+int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct net_list *hosts,
+		     const struct plan *plan, const struct link_info *link, struct err *err);
 /**
  * flows_purge_prefixes() - delete un-NATed entries towards @link whose internal side is in
  * @prefixes. Returns how many.

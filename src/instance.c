@@ -271,6 +271,7 @@ void instance_free(struct instance *inst)
 		close(inst->slow_fd);
 	engine_close(inst->engine);
 	net_list_free(&inst->npt_claimed);
+	net_list_free(&inst->left);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);
 	owners_free(inst->owners);

@@ -254,6 +254,7 @@ int instance_apply(struct instance *inst, struct err *err)
 		return ret;
 	}
 	take_plan(inst, plan); /* it is what the table holds now, whatever comes after */
+	instance_note_left(inst);
 	return apply_hairpin(inst, plan, err);
 }
 

@@ -173,6 +173,7 @@ static void resync_flows(struct instance *inst)
 		log_error("%s: %s", inst->cif->name, err.text);
 	else
 		inst->ct_lost = false;
+	instance_purge_left(inst);
 }
 
 void instance_tick(struct instance *inst)

@@ -38,6 +38,7 @@ struct instance {
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
+	struct net_list left; /* hosts that have left the slices with bindings */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
 	bool retry; /* the last attempt to follow a change failed */
@@ -92,6 +93,10 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  * their next packet is masqueraded.
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
+/** instance_note_left() - remember the hosts that have bindings and no slice any more. */
+void instance_note_left(struct instance *inst);
+/** instance_purge_left() - once their bindings have expired, their flows are masqueraded. */
+void instance_purge_left(struct instance *inst);
 /** instance_told() - was this logged before? Remembers it. */
 bool instance_told(struct instance *inst, const char *text);
 void instance_check_begin(struct instance *inst);
