@@ -219,9 +219,12 @@ static int inherit_ext(struct engine *e, struct err *err)
 	if (ret)
 		return err_sys(err, -ret, "cannot read the configuration of the data plane");
 	memcpy(e->ext, cfg.ext, sizeof(e->ext));
-	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++) {
+		if (!e->ext[i].gen)
+			e->ext[i] = engine_no_ext;
 		if (e->ext[i].gen > e->last_gen)
 			e->last_gen = e->ext[i].gen;
+	}
 	return 0;
 }
 

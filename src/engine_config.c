@@ -10,6 +10,13 @@
 #include "bpf/einat.skel.h"
 #include "src/engine_impl.h"
 
+#define STATIC_TRIES 8
+/*
+ * An address that went away keeps its bindings for so long (seconds) in case it returns, or until
+ * room is needed: as long as a UDP binding lives by default (RFC 4787 REQ-5).
+ */
+#define PARKED_S 300
+
 int engine_run_sweep(struct engine *e, struct einat_sweep *sweep)
 {
 	uint8_t in[64] = { 0 }, out[64] = { 0 };
@@ -47,12 +54,41 @@ static int sweep_plane(struct engine *e, unsigned plane, enum einat_sweep_op op,
 	return 0;
 }
 
-int engine_sweep(struct engine *e, unsigned *ret_live, struct err *err)
+/* A parked address gives up its planes: all of its bindings end. */
+static void unpark(struct engine *e, unsigned i)
 {
 	unsigned live = 0;
 
+	for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++)
+		sweep_plane(e, e->ext[i].plane[p], SWEEP_FORCE, &live);
+	e->ext[i].gen = 0;
+}
+
+static bool is_parked(const struct engine *e, unsigned i)
+{
+	return e->ext[i].gen && !e->active[i];
+}
+
+/* To the data plane a plane without an address holds nothing but what has expired. */
+static bool plane_parked(const struct engine *e, unsigned plane)
+{
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		for (unsigned p = 0; is_parked(e, i) && p < EINAT_PROTO_COUNT; p++)
+			if (e->ext[i].plane[p] == plane)
+				return true;
+	return false;
+}
+
+int engine_sweep(struct engine *e, unsigned *ret_live, struct err *err)
+{
+	uint32_t now = dataplane_now(e->dp);
+	unsigned live = 0;
+
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		if (is_parked(e, i) && now - e->parked_at[i] > PARKED_S)
+			unpark(e, i);
 	for (unsigned plane = 0; plane < e->n_planes; plane++) {
-		int ret = sweep_plane(e, plane, SWEEP_EXPIRED, &live);
+		int ret = plane_parked(e, plane) ? 0 : sweep_plane(e, plane, SWEEP_EXPIRED, &live);
 
 		if (ret)
 			return err_sys(err, -ret, "cannot sweep the data plane");
@@ -123,16 +159,11 @@ static unsigned free_plane(struct engine *e)
 	return plane < e->n_planes ? plane : EINAT_NO_PLANE;
 }
 
-/* An address that went away keeps its bindings in case it returns, until room is needed. */
 static bool drop_parked(struct engine *e)
 {
 	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
-		if (e->ext[i].gen && !e->active[i]) {
-			unsigned live = 0;
-
-			for (unsigned p = 0; p < EINAT_PROTO_COUNT; p++)
-				sweep_plane(e, e->ext[i].plane[p], SWEEP_FORCE, &live);
-			e->ext[i].gen = 0;
+		if (is_parked(e, i)) {
+			unpark(e, i);
 			return true;
 		}
 	return false;
@@ -172,6 +203,9 @@ static int new_ext(struct engine *e, const struct einat_addr *addr)
 static void number_addresses(struct engine *e, const struct plan *plan,
 			     const struct link_info *link)
 {
+	bool was[EINAT_MAX_EXT];
+
+	memcpy(was, e->active, sizeof(was));
 	memset(e->active, 0, sizeof(e->active));
 	for (size_t i = 0; i < link->n_addr; i++) {
 		struct einat_addr addr;
@@ -182,6 +216,9 @@ static void number_addresses(struct engine *e, const struct plan *plan,
 		if (at >= 0)
 			e->active[at] = true;
 	}
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++)
+		if (was[i] && !e->active[i])
+			e->parked_at[i] = dataplane_now(e->dp);
 	for (size_t i = 0; i < link->n_addr; i++) {
 		struct einat_addr addr;
 		int at;
@@ -201,12 +238,17 @@ static void number_addresses(struct engine *e, const struct plan *plan,
 			give_planes(e, &e->ext[i], e->live_protos);
 }
 
-/* The data plane wants active addresses in front: n_ext bounds its loop. */
+const struct einat_ext engine_no_ext = {
+	.plane = { EINAT_NO_PLANE, EINAT_NO_PLANE, EINAT_NO_PLANE },
+};
+
+/* n_ext bounds the data plane's loop; an entry of no address has no planes, least of all plane 0.
+ */
 static void fill_ext(const struct engine *e, struct einat_cfg *cfg)
 {
 	cfg->n_ext = 0;
 	for (unsigned i = 0; i < EINAT_MAX_EXT; i++) {
-		cfg->ext[i] = (struct einat_ext){ 0 };
+		cfg->ext[i] = engine_no_ext;
 		if (e->active[i]) {
 			cfg->ext[i] = e->ext[i];
 			cfg->n_ext = i + 1;
@@ -214,46 +256,17 @@ static void fill_ext(const struct engine *e, struct einat_cfg *cfg)
 	}
 }
 
-/* Routing has chosen a source address: new bindings of its family use no other one. */
-static void reserve_others(struct einat_cfg *cfg, const struct net_addr *chosen)
+/* Addresses that serve what is bound to them, and get no new bindings. */
+static void reserve_ext(const struct link_info *link, struct einat_cfg *cfg)
 {
-	uint32_t others = 0;
-	bool there = false;
-
 	for (unsigned i = 0; i < cfg->n_ext; i++) {
 		struct net_addr a;
 
 		memcpy(&a, &cfg->ext[i].addr, sizeof(a));
-		if (!cfg->ext[i].gen || net_addr_is4(&a) != net_addr_is4(chosen))
-			continue;
-		if (net_addr_eq(&a, chosen))
-			there = true;
-		else
-			others |= 1u << (CFG_NOT_NEW_SHIFT + i);
+		for (size_t l = 0; cfg->ext[i].gen && l < link->n_addr; l++)
+			if (net_addr_eq(&link->addr[l], &a) && !link_serves_new(link, l))
+				cfg->flags |= 1u << (CFG_NOT_NEW_SHIFT + i);
 	}
-	if (there)
-		cfg->flags |= others;
-}
-
-/* Beside a public address one of an inner network (towards a modem, say) leads to no Internet. */
-static void reserve_inner(struct einat_cfg *cfg)
-{
-	uint32_t inner = 0;
-	bool public = false;
-
-	for (unsigned i = 0; i < cfg->n_ext; i++) {
-		struct net_addr a;
-
-		memcpy(&a, &cfg->ext[i].addr, sizeof(a));
-		if (!cfg->ext[i].gen || !net_addr_is4(&a))
-			continue;
-		if (net_addr_inner(&a))
-			inner |= 1u << (CFG_NOT_NEW_SHIFT + i);
-		else
-		public = true;
-	}
-	if (public)
-		cfg->flags |= inner;
 }
 
 static int write_cfg(struct engine *e, const struct plan *plan, const struct link_info *link,
@@ -264,12 +277,7 @@ static int write_cfg(struct engine *e, const struct plan *plan, const struct lin
 	uint32_t idle = !(ctl->active & 1);
 
 	fill_ext(e, &cfg);
-	if (link->has_prefsrc)
-		reserve_others(&cfg, &link->prefsrc);
-	else
-		reserve_inner(&cfg);
-	if (link->has_prefsrc6)
-		reserve_others(&cfg, &link->prefsrc6);
+	reserve_ext(link, &cfg);
 	if (bpf_map_update_elem(dataplane_fd(e->dp, DP_CFG), &idle, &cfg, BPF_ANY))
 		return err_sys(err, errno, "cannot write the data plane's configuration");
 	__atomic_store_n(&ctl->active, idle, __ATOMIC_RELEASE);
@@ -385,7 +393,17 @@ static bool static_same(const struct plan_static *s, const struct binding *b)
 struct statics {
 	struct engine *e;
 	const struct plan *plan;
+	const struct link_info *link;
 };
+
+/* Of the family: one that gets new bindings, if there is any. */
+static const struct net_addr *static_address(const struct link_info *link, bool is4)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_is4(&link->addr[i]) == is4 && link_serves_new(link, i))
+			return &link->addr[i];
+	return NULL;
+}
 
 /* Ends static bindings that are no longer wanted and dynamic ones that stand in the way. */
 static int clear_statics(const struct binding *b, void *data)
@@ -395,11 +413,11 @@ static int clear_statics(const struct binding *b, void *data)
 
 	for (size_t i = 0; i < st->plan->n_statics; i++) {
 		const struct plan_static *s = &st->plan->statics[i];
+		const struct net_addr *ext = static_address(st->link, net_addr_is4(&s->to));
 
 		wanted |= static_same(s, b);
-		in_way |= s->proto == b->proto &&
-			  net_addr_is4(&s->to) == net_addr_is4(&b->internal) &&
-			  (s->port == b->eport ||
+		in_way |= s->proto == b->proto && ext &&
+			  ((s->port == b->eport && net_addr_eq(ext, &b->external)) ||
 			   (s->to_port == b->iport && net_addr_eq(&s->to, &b->internal)));
 	}
 	if (b->is_static ? wanted : !in_way)
@@ -407,46 +425,57 @@ static int clear_statics(const struct binding *b, void *data)
 	return engine_free_slot(st->e, b->slot, NULL);
 }
 
-/* A public one, if there is any. */
-static const struct net_addr *first_address(const struct link_info *link, bool is4)
+static bool is_static(const struct engine *e, const struct plan_static *s)
 {
-	const struct net_addr *inner = NULL;
+	struct binding b;
 
-	for (size_t i = 0; i < link->n_addr; i++) {
-		if (net_addr_is4(&link->addr[i]) != is4)
-			continue;
-		if (!net_addr_inner(&link->addr[i]))
-			return &link->addr[i];
-		if (!inner)
-			inner = &link->addr[i];
+	return !dataplane_find(e->dp, s->proto, &s->to, s->to_port, &b) && b.is_static &&
+	       static_same(s, &b);
+}
+
+/* -EEXIST: a packet has made a binding of that port or endpoint since they were cleared. */
+static int add_statics(const struct statics *st, struct err *err)
+{
+	int again = 0;
+
+	for (size_t i = 0; i < st->plan->n_statics; i++) {
+		const struct plan_static *s = &st->plan->statics[i];
+		const struct net_addr *ext = static_address(st->link, net_addr_is4(&s->to));
+		struct binding b = {
+			.proto = s->proto, .internal = s->to, .iport = s->to_port, .eport = s->port
+		};
+		int ret;
+
+		if (!ext)
+			continue; /* of that family there is none yet */
+		b.external = *ext;
+		ret = engine_add_binding(st->e, &b, SLOT_F_STATIC);
+		if (ret == -EEXIST)
+			again = is_static(st->e, s) ? again : ret;
+		else if (ret)
+			return err_sys(err, -ret, "cannot make the static binding of port %u",
+				       s->port);
 	}
-	return inner;
+	return again;
 }
 
 static int write_statics(struct engine *e, const struct plan *plan, const struct link_info *link,
 			 struct err *err)
 {
-	struct statics st = { e, plan };
-	int ret = dataplane_foreach(e->dp, clear_statics, &st);
+	struct statics st = { e, plan, link };
+	int ret = -EEXIST;
 
-	if (ret)
-		return err_sys(err, -ret, "cannot end bindings in the way of static ones");
-	for (size_t i = 0; i < plan->n_statics && link->n_addr; i++) {
-		const struct plan_static *s = &plan->statics[i];
-		const struct net_addr *ext = first_address(link, net_addr_is4(&s->to));
-		struct binding b = {
-			.proto = s->proto, .internal = s->to, .iport = s->to_port, .eport = s->port
-		};
-
-		if (!ext)
-			continue; /* of that family there is none yet */
-		b.external = *ext;
-		ret = engine_add_binding(e, &b, SLOT_F_STATIC);
-		if (ret && ret != -EEXIST)
-			return err_sys(err, -ret, "cannot make the static binding of port %u",
-				       s->port);
+	for (unsigned tries = 0; ret == -EEXIST && tries < STATIC_TRIES; tries++) {
+		ret = dataplane_foreach(e->dp, clear_statics, &st);
+		if (ret)
+			return err_sys(err, -ret, "cannot end bindings in the way of static ones");
+		ret = add_statics(&st, err);
 	}
-	return 0;
+	if (ret == -EEXIST)
+		err_set(err, EEXIST,
+			"a static binding's port or host is busy: a new flow takes it "
+			"each time that it is freed");
+	return ret;
 }
 
 int engine_configure(struct engine *e, const struct plan *plan, const struct link_info *link,

@@ -6,7 +6,10 @@
 #include "src/engine_impl.h"
 #include "src/log.h"
 
-/* A binding with open sessions counts as open from now on: they are not copied, and end unseen. */
+/*
+ * Sessions are not copied, and end unseen: a binding that has open ones counts as open from now on,
+ * and so does one that has any that may open.
+ */
 struct copy {
 	struct engine *e;
 	unsigned done, failed;
@@ -15,7 +18,7 @@ struct copy {
 static int copy_binding(const struct binding *b, void *data)
 {
 	struct copy *c = data;
-	uint8_t flags = b->flags | (b->tcp_open ? SLOT_F_TCP_OPEN : 0);
+	uint8_t flags = b->flags | (b->tcp_open || b->flags & SLOT_F_TCP_SYN ? SLOT_F_TCP_OPEN : 0);
 	int ret = engine_add_binding(c->e, b, flags);
 
 	if (!ret)

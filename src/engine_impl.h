@@ -26,9 +26,11 @@ struct engine {
 	/* Every address that still has planes; parked ones (not on the link now) included. */
 	struct einat_ext ext[EINAT_MAX_EXT];
 	bool active[EINAT_MAX_EXT];
+	uint32_t parked_at[EINAT_MAX_EXT]; /* data plane's clock; of those that are parked */
 	uint16_t last_gen;
 };
 
+extern const struct einat_ext engine_no_ext; /* an entry without an address */
 /** engine_add_binding() - make binding @b in the data plane; its slot is found by its external
  * address. -EEXIST if the port or the internal endpoint has a binding already. */
 int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags);

@@ -33,17 +33,22 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 
 struct addr_dump {
 	int ifindex;
-	struct net_addr primary[LINK_MAX_ADDRS], secondary[LINK_MAX_ADDRS];
-	size_t n_primary, n_secondary;
+	struct addr_list {
+		struct net_addr v[LINK_MAX_ADDRS];
+		bool deprecated[LINK_MAX_ADDRS];
+		size_t n;
+	} primary, secondary;
 };
 
-static void addr_append(struct net_addr *v, size_t *n, const struct net_addr *a)
+static void addr_append(struct addr_list *l, const struct net_addr *a, bool deprecated)
 {
-	for (size_t i = 0; i < *n; i++)
-		if (net_addr_eq(&v[i], a)) /* one address may stand there with several lengths */
+	for (size_t i = 0; i < l->n; i++)
+		if (net_addr_eq(&l->v[i], a)) /* it may stand there with several lengths */
 			return;
-	if (*n < LINK_MAX_ADDRS)
-		v[(*n)++] = *a;
+	if (l->n == LINK_MAX_ADDRS)
+		return;
+	l->deprecated[l->n] = deprecated;
+	l->v[l->n++] = *a;
 }
 
 /*
@@ -59,7 +64,7 @@ static int on_addr(const struct nlmsghdr *nlh, void *arg)
 	uint32_t flags;
 
 	if (!nlh) {
-		d->n_primary = d->n_secondary = 0;
+		d->primary.n = d->secondary.n = 0;
 		return 0;
 	}
 	ifa = mnl_nlmsg_get_payload(nlh);
@@ -72,10 +77,8 @@ static int on_addr(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	flags = tb[IFA_FLAGS] ? mnl_attr_get_u32(tb[IFA_FLAGS]) : ifa->ifa_flags;
 	a = net_addr_from4(mnl_attr_get_u32(local));
-	if (flags & IFA_F_SECONDARY)
-		addr_append(d->secondary, &d->n_secondary, &a);
-	else
-		addr_append(d->primary, &d->n_primary, &a);
+	addr_append(flags & IFA_F_SECONDARY ? &d->secondary : &d->primary, &a,
+		    flags & IFA_F_DEPRECATED);
 	return 0;
 }
 
@@ -94,10 +97,11 @@ static int read_addrs(struct rtnl *r, struct link_info *info)
 	ret = rtnl_dump(r, nlh, on_addr, &d);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < d.n_primary; i++)
-		addr_append(info->addr, &info->n_addr, &d.primary[i]);
-	for (size_t i = 0; i < d.n_secondary; i++)
-		addr_append(info->addr, &info->n_addr, &d.secondary[i]);
+	for (size_t i = 0; i < d.secondary.n; i++)
+		addr_append(&d.primary, &d.secondary.v[i], d.secondary.deprecated[i]);
+	memcpy(info->addr, d.primary.v, sizeof(info->addr));
+	memcpy(info->deprecated, d.primary.deprecated, sizeof(info->deprecated));
+	info->n_addr = d.primary.n;
 	return 0;
 }
 
@@ -258,10 +262,12 @@ static int read_addrs6(struct rtnl *r, struct link_info *info)
 	for (size_t i = 0; i < d.n; i++) {
 		bool may = d.v[i].rank < ADDR6_LOCAL || (d.v[i].rank == ADDR6_LOCAL && !global);
 
-		if (may && six->n_ext < LINK_MAX_ADDRS)
+		if (may && six->n_ext < LINK_MAX_ADDRS) {
 			six->ext[six->n_ext++] = d.v[i].addr;
-		else if (six->n_own < LINK_MAX_OWN)
+			six->n_preferred += d.v[i].rank != ADDR6_DEPRECATED;
+		} else if (six->n_own < LINK_MAX_OWN) {
 			six->own[six->n_own++] = d.v[i].addr;
+		}
 	}
 	return 0;
 }
@@ -281,13 +287,42 @@ void link_use_ipv6(struct link_info *info)
 	info->n_own = 0;
 	while (info->n_addr > LINK_MAX_ADDRS - n6)
 		own_append(info, &info->addr[--info->n_addr]);
-	for (size_t i = 0; i < six->n_ext; i++)
-		if (info->n_addr < LINK_MAX_ADDRS)
-			info->addr[info->n_addr++] = six->ext[i];
-		else
+	for (size_t i = 0; i < six->n_ext; i++) {
+		if (info->n_addr == LINK_MAX_ADDRS) {
 			own_append(info, &six->ext[i]);
+			continue;
+		}
+		info->deprecated[info->n_addr] = i >= six->n_preferred;
+		info->addr[info->n_addr++] = six->ext[i];
+	}
 	for (size_t i = 0; i < six->n_own; i++)
 		own_append(info, &six->own[i]);
+}
+
+/* Lower is better; -1: of another family. */
+static int rank_for_new(const struct link_info *info, size_t i, bool is4)
+{
+	const struct net_addr *a = &info->addr[i];
+
+	if (net_addr_is4(a) != is4)
+		return -1;
+	if (is4 ? info->has_prefsrc : info->has_prefsrc6)
+		return !net_addr_eq(a, is4 ? &info->prefsrc : &info->prefsrc6);
+	return 2 * !!net_addr_inner(a) + info->deprecated[i];
+}
+
+bool link_serves_new(const struct link_info *info, size_t i)
+{
+	bool is4 = net_addr_is4(&info->addr[i]);
+	int own = rank_for_new(info, i, is4);
+
+	for (size_t j = 0; j < info->n_addr; j++) {
+		int other = rank_for_new(info, j, is4);
+
+		if (other >= 0 && other < own)
+			return false;
+	}
+	return true;
 }
 
 int link_read(const char *name, struct link_info *ret_info, struct err *err)
@@ -336,7 +371,7 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 
 static bool addr6_eq(const struct link_addr6 *a, const struct link_addr6 *b)
 {
-	return a->n_ext == b->n_ext && a->n_own == b->n_own &&
+	return a->n_ext == b->n_ext && a->n_own == b->n_own && a->n_preferred == b->n_preferred &&
 	       !memcmp(a->ext, b->ext, a->n_ext * sizeof(*a->ext)) &&
 	       !memcmp(a->own, b->own, a->n_own * sizeof(*a->own)) &&
 	       a->prefix.len == b->prefix.len && net_addr_eq(&a->prefix.addr, &b->prefix.addr);
@@ -358,7 +393,7 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 		if (!net_addr_eq(&a->own[i], &b->own[i]))
 			return false;
 	for (size_t i = 0; i < a->n_addr; i++)
-		if (!net_addr_eq(&a->addr[i], &b->addr[i]))
+		if (!net_addr_eq(&a->addr[i], &b->addr[i]) || a->deprecated[i] != b->deprecated[i])
 			return false;
 	return true;
 }

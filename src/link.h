@@ -19,6 +19,7 @@ struct link_addr6 {
 	struct net_addr ext[LINK_MAX_ADDRS];
 	struct net_addr own[LINK_MAX_OWN]; /* all others that this host sends from: temporary ... */
 	size_t n_ext, n_own;
+	size_t n_preferred; /* the first ones of ext[]; the others are deprecated */
 	/* of the first of ext[] that has one of /64 or shorter, and is global; len 0: none has */
 	struct net_prefix prefix;
 };
@@ -35,6 +36,7 @@ struct link_info {
 	 */
 	struct net_addr addr[LINK_MAX_ADDRS];
 	size_t n_addr;
+	bool deprecated[LINK_MAX_ADDRS]; /* of addr[]: RFC 4862 section 5.5.4 */
 	bool ipv6; /* link_use_ipv6() was called */
 	struct net_addr own[LINK_MAX_OWN]; /* then: addresses of this host that are not external */
 	size_t n_own;
@@ -53,6 +55,12 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err);
  * half of the room if both need it. What is not external is in own[].
  */
 void link_use_ipv6(struct link_info *info);
+/**
+ * link_serves_new() - do new bindings get addr[@i]? The others serve what is bound to them. It is
+ * the one address of its family that routing has chosen; or any that is neither deprecated nor,
+ * beside a public one, of a network that is not routed in the Internet (towards a modem, say).
+ */
+bool link_serves_new(const struct link_info *info, size_t i);
 bool link_info_eq(const struct link_info *a, const struct link_info *b);
 
 struct link_monitor;

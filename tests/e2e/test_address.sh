@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The external address changes while einat runs, as by DHCP, and one goes and comes back. Time
+# passes in between, since bindings are looked through each second.
+set -u
+. "$(dirname "$0")/lab.sh"
+lab_up
+must_start --proto all --ports 20000-29999 --forward udp:26100=192.168.1.3:9000
+
+hold_on() # NAME PORT: the external endpoint of a socket of h1 in $ENDPOINT
+{
+	start "$1" h1 "$PEER" hold -b "$2" $A1:7000
+	wait_for 6 test -s "$T/$1"
+	ENDPOINT=$(head -n 1 "$T/$1")
+}
+# two PORT: how many endpoints one socket has, packet after packet
+two() { at h1 "$PEER" seen -b "$1" $A1:7000 $A2:7000 $A1:7000 $A2:7000 | sort -u | wc -l; }
+
+all_of() # WHEN NUMBER: what holds with any address, on ports that are not kept
+{
+	check_eq "$1: a port outside the slice has one endpoint" "$(two "500$2")" 1
+	hold_on "hold$2" "510$2"
+	check_eq "$1: so has TCP" "$(tcp_seen h1 "520$2" $A1:7000)" "$(tcp_seen h1 "520$2" $A2:7000)"
+	sleep 3
+	check_eq "$1: reached from outside after 3 s" "$(send far "770$2" "$ENDPOINT")" "$FAR 770$2"
+}
+new_seen() { [[ $(seen h1 26006 $A1:7000) == "$1":* ]]; }
+
+all_of "before" 1
+wan_address 203.0.113.3
+check "the new address is used" wait_for 5 new_seen 203.0.113.3
+all_of "after" 2
+check_eq "the static binding has moved" "$(binding_of udp 192.168.1.3:9000)" 203.0.113.3:26100
+stop_einat USR2 >"$T/left"
+must_start --proto all --ports 20000-29999 --forward udp:26100=192.168.1.3:9000
+check_eq "taken over: still reached" "$(send far 7704 "$ENDPOINT")" "$FAR 7704"
+all_of "taken over" 3
+at router ip addr del 203.0.113.3/24 dev wan
+at router ip addr add "$EXT/24" dev wan
+wan_route
+check "back to the first one" wait_for 5 new_seen "$EXT"
+all_of "back" 4
+
+held=$ENDPOINT
+at router ip addr del "$EXT/24" dev wan
+check "no address" wait_for 5 logged einat "no IPv4 address"
+sleep 2.2
+at router ip addr add "$EXT/24" dev wan
+wan_route
+reached() { [ "$(send far 7705 "$held" --limit 0.3)" = "$FAR 7705" ]; }
+check "after two seconds without it: reached by the same endpoint" wait_for 5 reached
+check_eq "no packet left with a private source" "$(leaks)" 0
+check "stop" stop_einat
+finish_tests
