@@ -66,6 +66,7 @@ struct m_note {
 	uint32_t at;
 	struct m_binding *b; /* NULL: of a datagram that is handed back */
 	uint32_t use;
+	bool over; /* another first fragment of its number has come */
 };
 
 struct model {
@@ -315,6 +316,16 @@ static inline struct m_note *m_note(struct model *m, unsigned dir, unsigned prot
 			return n;
 	}
 	return NULL;
+}
+
+/* A first fragment has come: whatever becomes of it, an earlier datagram of its number is over. */
+static inline void m_note_end(struct model *m, unsigned dir, unsigned proto, uint32_t src,
+			      uint32_t dst, uint16_t id)
+{
+	struct m_note *n = m_note(m, dir, proto, src, dst, id);
+
+	if (n)
+		n->over = true;
 }
 
 /* A first fragment passed; by @b, or handed back (NULL). */

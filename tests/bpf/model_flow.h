@@ -166,6 +166,8 @@ static void step_out(struct play *p)
 	out = in;
 	snprintf(p->what, sizeof(p->what), "step %lu: out, protocol %u, %08x:%u to %08x:%u, %#x",
 		 p->step, proto, src, sport, dst, dport, flags);
+	if (in.frag)
+		m_note_end(m, EINAT_OUT, proto, src, dst, in.id);
 	if (from_ext && !hairpin) {
 		check_packet(p, EINAT_OUT, &in, R(EXTERNAL_SOURCE), NULL, mark);
 		return;
@@ -213,6 +215,8 @@ static void step_out(struct play *p)
 		m_tcp(m, b, true, made, flags, dst, dport);
 	if (!hairpin)
 		return;
+	if (in.frag)
+		m_note_end(m, EINAT_IN, proto, out.src, dst, in.id);
 	peer = m_in(m, proto, dst, dport);
 	back = out;
 	if (!peer) {
@@ -256,6 +260,8 @@ static void step_in(struct play *p)
 		check_packet(p, EINAT_IN, &in, R(OTHER_DEST), NULL, 1);
 		return;
 	}
+	if (in.frag)
+		m_note_end(m, EINAT_IN, proto, src, dst, in.id);
 	b = m_in(m, proto, dst, dport);
 	if (!b) {
 		check_packet(p, EINAT_IN, &in, R(NO_BINDING), NULL, 1);

@@ -7,7 +7,7 @@
 
 static bool note_fresh(const struct model *m, const struct m_note *n)
 {
-	return n && m->now - n->at <= T_FRAG;
+	return n && !n->over && m->now - n->at <= T_FRAG;
 }
 
 /* The binding of the note, if it is the same one still; it may have expired meanwhile. */
