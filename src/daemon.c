@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +288,13 @@ static bool serves(const struct daemon *d, const char *name)
 	return false;
 }
 
+/* One interface alone must be there, as at a start: a slip of the pen would stop the NAT. */
+static bool names_nothing(const struct daemon *d, const struct conf *conf)
+{
+	return conf->n_ifs == 1 && !serves(d, conf->ifs[0].name) &&
+	       !if_nametoindex(conf->ifs[0].name);
+}
+
 /* Each interface on its own: what one of them cannot do is no reason to disturb the others. */
 static void reload(struct daemon *d)
 {
@@ -295,7 +303,15 @@ static void reload(struct daemon *d)
 
 	d->reload = false;
 	if (conf_parse(d->argc, d->argv, &conf, &err)) {
-		log_error("%s; the old configuration stays in force", err.text);
+		log_error("%s", err.text);
+		log_error("the old configuration stays in force");
+		return;
+	}
+	if (names_nothing(d, conf)) {
+		log_error("there is no interface \"%s\" (ip link shows those there are); the old "
+			  "configuration stays in force",
+			  conf->ifs[0].name);
+		conf_free(conf);
 		return;
 	}
 	for (size_t i = 0; i < d->n; i++) {
