@@ -295,7 +295,8 @@ static void stop_flows(struct instance *inst)
 	else
 		n = flows_purge_bound(inst->ct, dp, &inst->link, &err);
 	if (n >= 0 && rest_remains(inst))
-		log_info("%s: %d flows handed back to masquerade", inst->cif->name, n);
+		log_info("%s: %d flow%s handed back to masquerade", inst->cif->name, n,
+			 n == 1 ? "" : "s");
 	/* claimed once, their bindings have expired: the next packet is a new flow */
 	if (n >= 0 && inst->plan)
 		n = flows_purge_stray(inst->ct, dp, inst->plan, &inst->link, PROTO_ALL, &err);

@@ -119,9 +119,8 @@ void report_print_bindings(const json_t *bindings, FILE *out)
 		else
 			text_table_cell(t, "%s", duration(number(b, "expires"), buf));
 	}
-	fprintf(out, "%s: %zu bindings\n", text(bindings, "interface"),
-		json_array_size(json_object_get(bindings, "bindings")));
-	if (json_array_size(json_object_get(bindings, "bindings")))
+	fprintf(out, "%s: %zu binding%s\n", text(bindings, "interface"), i, i == 1 ? "" : "s");
+	if (i)
 		text_table_print(t, out);
 	text_table_free(t);
 }

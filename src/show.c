@@ -194,6 +194,11 @@ int show_stop(const struct conf *conf, const char *ifname, struct err *err)
 	free(answer);
 	if (ret && ret != -ENOENT)
 		return ret;
+	if (ret && !if_nametoindex(ifname))
+		log_warn("there is no interface \"%s\" (ip link shows those there are), and no "
+			 "einat "
+			 "runs for it; only what one has left behind is removed",
+			 ifname);
 	/* also after a stop: leftovers of an einat that was killed earlier */
 	if (ret == -ENOENT || conf->purge)
 		ret = instance_remove(conf, ifname, err);

@@ -18,7 +18,7 @@ must_start --proto udp --ports 20000-29999
 both="192.168.1.2:25555 $EXT:25555"
 check_eq "one socket to the site and to the Internet" "$(seen h1 25555 10.9.0.5:7000 $A1:7000)" "$both"
 check "stop" stop_einat
-check "the flow to the Internet was handed back" logged einat "1 flows handed back"
+check "the flow to the Internet was handed back" logged einat "1 flow handed back"
 check_eq "both see the same after the stop" "$(seen h1 25555 10.9.0.5:7000 $A1:7000)" "$both"
 check_eq "no packet left with a private source" "$(leaks)" 0
 finish_tests
