@@ -40,7 +40,8 @@ static int warn_subnets(struct plan *p, const struct conf_if *c, const struct fo
 			net_prefix_format(&f->snat[i].src.p[j], buf);
 			ret = plan_warn(p,
 					"%s stays with masquerade, since a rule names it (%s); to "
-					"move its hosts: --internal %s",
+					"move its hosts, name all internal networks: --internal "
+					"LAN,%s",
 					buf, f->snat[i].where, buf);
 		}
 	return ret;
@@ -128,14 +129,31 @@ static int warn_drops(struct plan *p, const struct conf_if *c, const struct obse
 		ret = plan_warn(
 			p,
 			"filtering will not be endpoint-independent: %s drops new connections "
-			"from outside (%s); to open exactly the bindings, %sput in front of "
+			"from outside (%s); to open exactly the bindings, %s%sput in front of "
 			"that: %s 0x%x%s0x%x%s",
-			d->where, d->cause,
-			c->inbound_mark.mask ? "" : "start with --inbound-mark 0x1/0x1 and ",
+			d->where, d->cause, d->xtables ? "" : "start with --open, or ",
+			c->inbound_mark.mask ? ""
+			: d->xtables	     ? "start with --inbound-mark 0x1/0x1 and "
+					     : "with --inbound-mark 0x1/0x1 and ",
 			d->xtables ? "-m mark --mark" : "meta mark and", d->xtables ? value : mask,
 			d->xtables ? "/" : " == ", d->xtables ? mask : value,
 			d->xtables ? " -j ACCEPT" : " accept");
 	}
+	return ret;
+}
+
+/* It may come later (a USB stick, a bridge of a container), or be a slip of the pen. */
+static int warn_hairpin(struct plan *p, const struct conf_if *c, const struct observed *obs)
+{
+	struct link_info link;
+	int ret = 0;
+
+	for (size_t i = 0; i < c->n_hairpin_ifs && !ret && obs->read_link; i++)
+		if (!obs->read_link(c->hairpin_ifs[i], &link, NULL) && !link.ifindex)
+			ret = plan_warn(p,
+					"hairpin-if: there is no interface \"%s\" now; there is no "
+					"hairpin for its hosts until it comes",
+					c->hairpin_ifs[i]);
 	return ret;
 }
 
@@ -153,6 +171,8 @@ int plan_warn_all(struct plan *p, const struct conf_if *c, const struct observed
 
 	if (!ret)
 		ret = warn_drops(p, c, obs);
+	if (!ret)
+		ret = warn_hairpin(p, c, obs);
 	if (!ret && !has_family(obs->link, true))
 		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
 				p->ipv6 ? "no IPv4" : "nothing");

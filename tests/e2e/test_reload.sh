@@ -88,6 +88,15 @@ echo 'interfaces = ( { interface = "wan"; ports = "9-1"; } );' >"$T/einat.conf"
 kill -HUP "$EINAT_PID"
 check "a file with an error is refused" wait_for 5 logged einat "the old configuration stays in force"
 check_eq "and the old one serves" "$(tcp_seen h1 30011 $A1:7000)" "$EXT:30011"
+sed 's/"wan"/"wann"/' "$T/good.conf" >"$T/einat.conf"
+kill -HUP "$EINAT_PID"
+check "an interface that is not there is refused" wait_for 5 logged einat 'there is no interface "wann"'
+check_eq "and wan is served as before" "$(tcp_seen h1 30013 $A1:7000)" "$EXT:30013"
+sed 's/"lan"/"lan,lann"/' "$T/good.conf" >"$T/einat.conf"
+kill -HUP "$EINAT_PID"
+check "of a hairpin interface that is not there it warns" wait_for 5 logged einat \
+	'hairpin-if: there is no interface "lann" now'
+reloads=$((reloads + 1))
 
 result=$(stream_end running "$running")
 check_num "stream: datagrams" "$(json "d['sent']" <<<"$result")" -gt $((300 / SLOW))

@@ -25,7 +25,7 @@ static void container_subnet_stays_in_the_rest(void **state)
 	/* it covers nobody else, so the rest of the hosts need a masquerade */
 	assert_int_equal(p->nft.rest, NFT_REST_OWN);
 	assert_true(has_prefix(&p->nft.slices[0].not_internal, CONTAINER));
-	assert_true(warned(p, "--internal " CONTAINER));
+	assert_true(warned(p, "--internal LAN," CONTAINER));
 }
 
 static void internal_names_the_container_subnet(void **state)
