@@ -2,6 +2,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <jansson.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,10 +43,14 @@ static int cmd_plan(const struct conf *conf)
 {
 	struct err err = { "" };
 
-	for (size_t i = 0; i < conf->n_ifs; i++)
-		if (instance_plan(&conf->ifs[i], &err) ||
-		    (conf->ifs[i].open && check_plan_open(&conf->ifs[i], &err)))
+	for (size_t i = 0; i < conf->n_ifs; i++) {
+		const struct conf_if *c = &conf->ifs[i];
+
+		if (conf->n_ifs > 1 && !if_nametoindex(c->name))
+			printf("# %s: there is no such interface now; run waits for it\n", c->name);
+		else if (instance_plan(c, &err) || (c->open && check_plan_open(c, &err)))
 			return fail(&err);
+	}
 	return 0;
 }
 

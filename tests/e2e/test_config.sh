@@ -40,5 +40,8 @@ hold target h2 30010 $A1:7000
 check_match "hairpin covers the second slice" "$(send h1 22010 "$ENDPOINT")" "^$EXT [0-9]+$"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
+sed 's/^);/, { interface = "wwan0"; } );/' "$T/einat.conf" >"$T/two.conf"
+check "plan of a file with an interface that is not there yet" eval \
+	'einat plan --config "$T/two.conf" | grep -x "# wwan0: there is no such interface now; run waits for it"'
 check_not "nothing is left" has_traces
 finish_tests
