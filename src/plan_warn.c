@@ -157,6 +157,39 @@ static int warn_hairpin(struct plan *p, const struct conf_if *c, const struct ob
 	return ret;
 }
 
+static bool dnat_wants(const struct foreign_dnat *d, const struct nft_forward *f,
+		       const struct link_info *link)
+{
+	if (d->ipv6 == net_addr_is4(&f->to) || !(d->protos & f->proto) ||
+	    !port_set_contains(&d->ports, f->port) || port_set_count(&d->ports) >= 65535)
+		return false; /* a rule without ports takes what nobody else wants */
+	for (size_t i = 0; i < link->n_addr && d->dst.n; i++)
+		if (net_list_contains(&d->dst, &link->addr[i]))
+			return true;
+	return !d->dst.n;
+}
+
+/* Of those in the slice the check that follows says more. */
+static int warn_forwards(struct plan *p, const struct observed *obs)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < p->nft.n_forwards && !ret; i++)
+		for (size_t j = 0; j < obs->foreign->n_dnat && !ret; j++) {
+			const struct nft_forward *f = &p->nft.forwards[i];
+			const struct foreign_dnat *d = &obs->foreign->dnat[j];
+
+			if (dnat_wants(d, f, obs->link))
+				ret = plan_warn(
+					p,
+					"forward: %s:%u is wanted by another rule too (%s), "
+					"and only one of them gets it; remove this rule, or the "
+					"forward",
+					proto_name(f->proto), f->port, d->where);
+		}
+	return ret;
+}
+
 static bool has_family(const struct link_info *link, bool is4)
 {
 	for (size_t i = 0; i < link->n_addr; i++)
@@ -173,6 +206,8 @@ int plan_warn_all(struct plan *p, const struct conf_if *c, const struct observed
 		ret = warn_drops(p, c, obs);
 	if (!ret)
 		ret = warn_hairpin(p, c, obs);
+	if (!ret)
+		ret = warn_forwards(p, obs);
 	if (!ret && !has_family(obs->link, true))
 		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
 				p->ipv6 ? "no IPv4" : "nothing");

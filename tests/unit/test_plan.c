@@ -199,6 +199,8 @@ static void forwards_inside_are_bindings_outside_dnat(void **state)
 		{ .proto = PROTO_TCP, .port = 20001, .to = addr("192.168.1.9"), .to_port = 80 },
 		{ .proto = PROTO_UDP, .port = 53, .to = addr("192.168.1.9"), .to_port = 53 },
 	};
+	struct foreign_dnat dnat[] = { { .where = "nat DOCKER", .protos = PROTO_UDP },
+				       { .where = "DMZ", .protos = PROTO_ALL } };
 	struct plan *p;
 
 	f->cif.forwards = fw;
@@ -209,6 +211,18 @@ static void forwards_inside_are_bindings_outside_dnat(void **state)
 	assert_int_equal(p->nft.n_forwards, 2);
 	assert_int_equal(p->nft.forwards[0].proto, PROTO_TCP);
 	assert_int_equal(p->nft.forwards[1].port, 53);
+	assert_false(warned(p, "forward: "));
+
+	/* a container's published port is one of those outside, a DMZ rule has no port */
+	f->foreign.dnat = dnat;
+	f->foreign.n_dnat = 2;
+	assert_int_equal(port_set_add(&dnat[0].ports, 53, 53), 0);
+	assert_int_equal(port_set_add(&dnat[1].ports, 1, 65535), 0);
+	p = build(f);
+	assert_true(warned(p, "forward: udp:53 is wanted by another rule too (nat DOCKER)"));
+	assert_false(warned(p, "DMZ"));
+	port_set_free(&dnat[0].ports);
+	port_set_free(&dnat[1].ports);
 }
 
 static void firewall_that_drops_is_warned_of(void **state)
