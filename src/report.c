@@ -223,8 +223,9 @@ void report_print_status(const json_t *st, FILE *out)
 	fprintf(out, "\n  bindings          %" JSON_INTEGER_FORMAT "\n", number(st, "bindings"));
 	if (!running)
 		return;
-	fprintf(out, "  claim             %s\n  rest              %s\n", text(st, "claim"),
-		text(st, "rest"));
+	fprintf(out, "  claim             %s\n", text(st, "claim"));
+	if (number(st, "ifindex")) /* without the interface there is no plan yet */
+		fprintf(out, "  rest              %s\n", text(st, "rest"));
 	if (*text(st, "rest6"))
 		fprintf(out, "  rest of IPv6      %s\n", text(st, "rest6"));
 	json_array_foreach (json_object_get(st, "slices"), i, v)
