@@ -47,7 +47,9 @@ int check_own(struct check *x)
 			    "# einat run writes it again; without one: "
 			    "einat stop -i %s",
 			    x->conf->name);
-	} else if (t && has_claim(x->fw, t) && !(attached[0] && attached[1])) {
+	} else if (x->link && t && has_claim(x->fw, t) && !(attached[0] && attached[1])) {
+		/* the claim is of an index: without the interface there is nothing that it claims
+		 */
 		f = finding_add(x->fs, "program-missing");
 		finding_set(x->fs, &f->where, "interface %s", x->conf->name);
 		finding_set(x->fs, &f->what,

@@ -60,6 +60,10 @@ stream streamed h1 26002 $A1:7000
 streamed=$PID
 wan_down
 check_eq "without wan einat goes on running" "$(gone "$EINAT_PID" && echo gone)" ""
+# what einat's table claims is of an index that is gone too
+check_eq "without wan check says so, and no more" "$(einat check -i wan --json |
+	json "' '.join(sorted(f['code'] for f in d['interfaces'][0]['findings'] if f['code'] in ('interface-missing', 'program-missing')))")" \
+	interface-missing
 wan_up
 # a new source port each time: a flow that masquerade took stays with it
 fresh_translated()
