@@ -190,6 +190,33 @@ static int warn_forwards(struct plan *p, const struct observed *obs)
 	return ret;
 }
 
+static bool is_external(const struct link_info *link, const struct net_addr *a)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_eq(&link->addr[i], a))
+			return true;
+	return false;
+}
+
+/* What is translated to an external address is not delivered here. */
+static int warn_own_forwards(struct plan *p, const struct link_info *link)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < p->n_statics && !ret; i++) {
+		const struct plan_static *s = &p->statics[i];
+
+		if (is_external(link, &s->to))
+			ret = plan_warn(
+				p,
+				"forward: %s:%u leads to this host itself, which no forward "
+				"does; for a program of this host leave the port to it: "
+				"--exclude-ports %s:%u",
+				proto_name(s->proto), s->port, proto_name(s->proto), s->port);
+	}
+	return ret;
+}
+
 static bool has_family(const struct link_info *link, bool is4)
 {
 	for (size_t i = 0; i < link->n_addr; i++)
@@ -208,6 +235,8 @@ int plan_warn_all(struct plan *p, const struct conf_if *c, const struct observed
 		ret = warn_hairpin(p, c, obs);
 	if (!ret)
 		ret = warn_forwards(p, obs);
+	if (!ret)
+		ret = warn_own_forwards(p, obs->link);
 	if (!ret && !has_family(obs->link, true))
 		ret = plan_warn(p, "no IPv4 address yet: %s is translated until there is one",
 				p->ipv6 ? "no IPv4" : "nothing");

@@ -223,6 +223,12 @@ static void forwards_inside_are_bindings_outside_dnat(void **state)
 	assert_false(warned(p, "DMZ"));
 	port_set_free(&dnat[0].ports);
 	port_set_free(&dnat[1].ports);
+
+	/* the router's own address is no inside host */
+	f->foreign.n_dnat = 0;
+	assert_false(warned(build(f), "leads to this host itself"));
+	fw[0].to = addr(EXTERNAL);
+	assert_true(warned(build(f), "leads to this host itself"));
 }
 
 static void firewall_that_drops_is_warned_of(void **state)
