@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/checksum.h"
 #include "src/refuse.h"
 
 static void refill(struct refuse_bucket *b, uint32_t rate, uint64_t now_ms)
@@ -33,30 +34,21 @@ static struct refuse_bucket *source_of(struct refuse_limit *r, const struct net_
 
 bool refuse_allowed(struct refuse_limit *r, const struct net_addr *addr, uint64_t now_ms)
 {
+	const uint32_t rate = r->rate_source ? r->rate_source : REFUSE_RATE_SOURCE;
+	const uint32_t rate_all = r->rate_all ? r->rate_all : REFUSE_RATE_ALL;
 	struct refuse_bucket *b = source_of(r, addr);
 
 	if (!b->at_ms) /* not heard of lately */
-		b->milli = REFUSE_RATE_SOURCE * 1000;
+		b->milli = rate * 1000;
 	if (!r->all.at_ms)
-		r->all.milli = REFUSE_RATE_ALL * 1000;
-	refill(b, REFUSE_RATE_SOURCE, now_ms);
-	refill(&r->all, REFUSE_RATE_ALL, now_ms);
+		r->all.milli = rate_all * 1000;
+	refill(b, rate, now_ms);
+	refill(&r->all, rate_all, now_ms);
 	if (b->milli < 1000 || r->all.milli < 1000)
 		return false;
 	b->milli -= 1000;
 	r->all.milli -= 1000;
 	return true;
-}
-
-static uint16_t checksum(const uint8_t *p, size_t n)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
 }
 
 static size_t build4(const uint8_t *packet, size_t len, bool forwarded, uint8_t *msg,
@@ -80,10 +72,10 @@ static size_t build4(const uint8_t *packet, size_t len, bool forwarded, uint8_t 
 	memcpy(msg + sizeof(icmp), packet, hlen + 8);
 	ip.check = 0;
 	memcpy(msg + sizeof(icmp), &ip, sizeof(ip));
-	ip.check = checksum(msg + sizeof(icmp), hlen);
+	ip.check = checksum_of(msg + sizeof(icmp), hlen);
 	memcpy(msg + sizeof(icmp), &ip, sizeof(ip));
 	memcpy(msg, &icmp, sizeof(icmp));
-	icmp.checksum = checksum(msg, n);
+	icmp.checksum = checksum_of(msg, n);
 	memcpy(msg, &icmp, sizeof(icmp));
 	*ret_to = net_addr_from4(ip.saddr);
 	return n;

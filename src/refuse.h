@@ -23,8 +23,9 @@ struct refuse_bucket {
 	uint64_t at_ms;
 };
 
-/* Zeroed: nothing was sent yet. */
+/* Zeroed: nothing was sent yet, at the rates of above. */
 struct refuse_limit {
+	uint32_t rate_all, rate_source; /* other ones, as REFUSE_RATE_; 0: those */
 	struct refuse_bucket all;
 	struct refuse_bucket source[REFUSE_SOURCES];
 };

@@ -167,6 +167,18 @@ static void refusals_in_all(void **state)
 	assert_in_range(n, 10 * REFUSE_RATE_ALL, 11 * REFUSE_RATE_ALL);
 }
 
+static void other_rates(void **state)
+{
+	struct refuse_limit r = { .rate_all = 30, .rate_source = 20 };
+
+	(void)state;
+	assert_int_equal(allowed(&r, 1, 100, 1000), 20);
+	assert_int_equal(allowed(&r, 1, 100, 1100), 2);
+	assert_int_equal(allowed(&r, 2, 100, 1100), 11);
+	assert_int_equal(allowed(&r, 3, 100, 5000), 20);
+	assert_int_equal(allowed(&r, 1, 100, 5000), 10);
+}
+
 static const uint8_t udp_packet[32] = {
 	0x45, 0, 0,   60, 0x12, 0x34, 0,    0,	  63, 17, 0xa5, 0x8b, 192, 168, 1,   2,
 	203,  0, 113, 10, 0x61, 0xa8, 0x1b, 0x58, 0,  40, 0xab, 0xcd, 'd', 'a', 't', 'a',
@@ -330,6 +342,7 @@ int main(void)
 		cmocka_unit_test(one_host_does_not_push_out_others),
 		cmocka_unit_test(refusals_of_one_host),
 		cmocka_unit_test(refusals_in_all),
+		cmocka_unit_test(other_rates),
 		cmocka_unit_test(refusal_quotes_what_the_host_sent),
 		cmocka_unit_test(refusals_that_are_not_sent),
 		cmocka_unit_test(refusal_over_ipv6),
