@@ -438,20 +438,18 @@ int dataplane_at(const struct dataplane *dp, uint32_t slot, struct binding *ret_
 	return ret ? ret : -ENOENT;
 }
 
-bool dataplane_live(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,
-		    uint16_t port)
+int dataplane_find_external(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,
+			    uint16_t port, struct binding *ret_b)
 {
 	unsigned p = proto_index(proto);
 	struct einat_cfg cfg;
-	struct binding b;
+	int ret = dataplane_cfg(dp, &cfg);
 
-	if (dataplane_cfg(dp, &cfg))
-		return false;
-	for (unsigned e = 0; e < EINAT_MAX_EXT; e++)
+	for (unsigned e = 0; e < EINAT_MAX_EXT && !ret; e++)
 		if (cfg.ext[e].gen && !memcmp(&cfg.ext[e].addr, ext, sizeof(*ext)) &&
 		    dataplane_used(dp, cfg.ext[e].plane[p]))
-			return slot_binding(dp, &cfg, e, p, port, &b);
-	return false;
+			return slot_binding(dp, &cfg, e, p, port, ret_b) ? 0 : -ENOENT;
+	return ret ? ret : -ENOENT;
 }
 
 int dataplane_stats(const struct dataplane *dp,

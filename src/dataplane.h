@@ -83,9 +83,10 @@ int dataplane_find(const struct dataplane *dp, unsigned proto, const struct net_
 		   uint16_t port, struct binding *ret_b);
 /** dataplane_at() - the live binding in slot number @slot; -ENOENT if there is none. */
 int dataplane_at(const struct dataplane *dp, uint32_t slot, struct binding *ret_b);
-/** dataplane_live() - whether external @port of @ext has a live binding. */
-bool dataplane_live(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,
-		    uint16_t port);
+/** dataplane_find_external() - the live binding of an external endpoint; -ENOENT if there is none.
+ */
+int dataplane_find_external(const struct dataplane *dp, unsigned proto, const struct net_addr *ext,
+			    uint16_t port, struct binding *ret_b);
 
 int dataplane_stats(const struct dataplane *dp,
 		    struct einat_stat ret_stats[EINAT_DIR_COUNT][EINAT_REASON_COUNT],

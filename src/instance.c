@@ -15,9 +15,10 @@
 static bool port_bound(unsigned proto, const struct net_addr *ext, uint16_t port, void *data)
 {
 	const struct instance *inst = data;
+	struct binding b;
 
 	return inst->engine &&
-	       dataplane_live(engine_dataplane(inst->engine), 1u << proto, ext, port);
+	       !dataplane_find_external(engine_dataplane(inst->engine), 1u << proto, ext, port, &b);
 }
 
 /* A masqueraded flow that took a bound port would lose its replies to the binding: move it. */

@@ -35,22 +35,29 @@ void route_query_close(struct route_query *rq)
 	free(rq);
 }
 
+struct answer {
+	int oif;
+	uint8_t type; /* RTN_ */
+};
+
 static int on_route(const struct nlmsghdr *nlh, void *data)
 {
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[RTA_OIF + 1];
+	struct answer *a = data;
 
-	rtnl_attrs(nlh, sizeof(struct rtmsg), tb, RTA_OIF);
+	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_OIF);
 	if (nlh->nlmsg_type == RTM_NEWROUTE && tb[RTA_OIF])
-		*(int *)data = (int)mnl_attr_get_u32(tb[RTA_OIF]);
+		*a = (struct answer){ (int)mnl_attr_get_u32(tb[RTA_OIF]), rtm->rtm_type };
 	return 0;
 }
 
-int route_oif(struct route_query *rq, const struct net_addr *dst)
+static struct answer ask(struct route_query *rq, const struct net_addr *dst)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct answer a = { 0 };
 	struct rtmsg *rtm;
-	int oif = 0;
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
@@ -63,5 +70,17 @@ int route_oif(struct route_query *rq, const struct net_addr *dst)
 		rtm->rtm_dst_len = 128;
 		mnl_attr_put(nlh, RTA_DST, sizeof(*dst), dst);
 	}
-	return rtnl_talk(rq->rtnl, nlh, on_route, &oif) ? 0 : oif;
+	return rtnl_talk(rq->rtnl, nlh, on_route, &a) ? (struct answer){ 0 } : a;
+}
+
+int route_oif(struct route_query *rq, const struct net_addr *dst)
+{
+	return ask(rq, dst).oif;
+}
+
+int route_to_host(struct route_query *rq, const struct net_addr *dst)
+{
+	struct answer a = ask(rq, dst);
+
+	return a.type == RTN_UNICAST ? a.oif : 0;
 }

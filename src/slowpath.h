@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the data plane hands to the daemon ("events" in bpf/abi.h) and the daemon does about it. */
+/*
+ * What the data plane hands to the daemon ("events" in bpf/abi.h), or the kernel does
+ * (hairpin_relay.h), and the daemon does about it.
+ */
 #ifndef EINAT_SLOWPATH_H
 #define EINAT_SLOWPATH_H
 
@@ -14,10 +17,10 @@ typedef void (*slowpath_full_fn)(const struct ct_flow *flow, void *data);
 
 /**
  * slowpath_open() - @dp and what @data points to must outlive it. @link tells where late
- * fragments are sent in again.
+ * fragments are sent in again. @hairpin: packets are turned around, errors about them come.
  */
-int slowpath_open(const struct dataplane *dp, const struct link_info *link, slowpath_full_fn full,
-		  void *data, struct slowpath **ret_sp, struct err *err);
+int slowpath_open(const struct dataplane *dp, const struct link_info *link, bool hairpin,
+		  slowpath_full_fn full, void *data, struct slowpath **ret_sp, struct err *err);
 void slowpath_close(struct slowpath *sp);
 /** slowpath_fd() - readable when slowpath_run() has something to do. */
 int slowpath_fd(const struct slowpath *sp);

@@ -1,0 +1,1 @@
+test_hairpin_errors.sh
