@@ -230,7 +230,7 @@ static void for_each_link(struct daemon *d)
 	int events = link_monitor_drain(d->links);
 
 	if (events < 0)
-		events = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC;
+		events = LINK_EV_ALL;
 	for (size_t i = 0; i < d->n && events; i++)
 		if (d->served[i].inst)
 			instance_on_link(d->served[i].inst, events);

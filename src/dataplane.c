@@ -401,23 +401,38 @@ static unsigned proto_index(unsigned bit)
 	return (unsigned)__builtin_ctz(bit);
 }
 
+static int slot_of(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
+		   uint16_t port, uint32_t *ret_slot)
+{
+	struct einat_endpoint ep = { .port = htons(port), .proto = (uint8_t)proto_index(proto) };
+
+	memcpy(&ep.addr, internal, sizeof(ep.addr));
+	return bpf_map_lookup_elem(dp->fd[DP_BY_INTERNAL], &ep, ret_slot) ? -errno : 0;
+}
+
+bool dataplane_knows(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
+		     uint16_t port)
+{
+	uint32_t slot;
+
+	return !slot_of(dp, proto, internal, port, &slot);
+}
+
 int dataplane_find(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
 		   uint16_t port, struct binding *ret_b)
 {
-	struct einat_endpoint ep = { .port = htons(port), .proto = (uint8_t)proto_index(proto) };
+	unsigned p = proto_index(proto), ext;
 	struct einat_cfg cfg;
 	struct binding b;
-	unsigned ext;
 	uint32_t slot;
 	int ret = dataplane_cfg(dp, &cfg);
 
+	if (!ret)
+		ret = slot_of(dp, proto, internal, port, &slot);
 	if (ret)
 		return ret;
-	memcpy(&ep.addr, internal, sizeof(ep.addr));
-	if (bpf_map_lookup_elem(dp->fd[DP_BY_INTERNAL], &ep, &slot))
-		return -errno;
-	if (slot >= dp->max_entries[DP_SLOTS] || !slot_ext(&cfg, slot, ep.proto, &ext) ||
-	    !slot_binding(dp, &cfg, ext, ep.proto, (uint16_t)(slot % EINAT_PORTS), &b))
+	if (slot >= dp->max_entries[DP_SLOTS] || !slot_ext(&cfg, slot, p, &ext) ||
+	    !slot_binding(dp, &cfg, ext, p, (uint16_t)(slot % EINAT_PORTS), &b))
 		return -ENOENT;
 	*ret_b = b;
 	return 0;

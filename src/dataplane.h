@@ -81,6 +81,12 @@ int dataplane_foreach(const struct dataplane *dp, binding_fn fn, void *data);
 /** dataplane_find() - the live binding of an internal endpoint; -ENOENT if there is none. */
 int dataplane_find(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
 		   uint16_t port, struct binding *ret_b);
+/**
+ * dataplane_knows() - whether an internal endpoint has a binding or had one that is not forgotten
+ * yet: it has expired, or its external address is away and may return.
+ */
+bool dataplane_knows(const struct dataplane *dp, unsigned proto, const struct net_addr *internal,
+		     uint16_t port);
 /** dataplane_at() - the live binding in slot number @slot; -ENOENT if there is none. */
 int dataplane_at(const struct dataplane *dp, uint32_t slot, struct binding *ret_b);
 /** dataplane_find_external() - the live binding of an external endpoint; -ENOENT if there is none.

@@ -58,11 +58,16 @@ static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
 			const struct net_list *onlink, const struct link_info *link,
 			struct binding *ret_b)
 {
-	return !net_list_contains(onlink, &f->dst) && !is_external(link, &f->src) &&
-	       !dataplane_find(dp, f->proto, &f->src, f->sport, ret_b);
+	if (net_list_contains(onlink, &f->dst) || is_external(link, &f->src))
+		return false;
+	return ret_b ? !dataplane_find(dp, f->proto, &f->src, f->sport, ret_b)
+		     : dataplane_knows(dp, f->proto, &f->src, f->sport);
 }
 
-/* Whether @f passes through a binding; @f is turned so that its source is the internal side. */
+/*
+ * Whether @f passes through a binding; without @ret_b one that was will do. @f is turned so that
+ * its source is the internal side.
+ */
 static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const struct net_list *onlink,
 		       const struct link_info *link, struct binding *ret_b)
 {
@@ -77,14 +82,30 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
 	return true;
 }
 
-/* @flow as conntrack has it, @inside the same seen from inside, and whether it leaves on the link.
- */
-typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-			const struct binding *b, bool leaves);
+/* Where a flow leaves as routing has it now; WAY_SELF: to an external address, as hairpin does. */
+enum way { WAY_LINK, WAY_SELF, WAY_OTHER, WAY_NONE };
 
-/* Calls @fn for each flow that passes through a binding; returns how many times that gave 0. */
+static enum way way_of(struct route_query *rq, const struct net_addr *dst,
+		       const struct link_info *link)
+{
+	int oif;
+
+	if (is_external(link, dst))
+		return WAY_SELF;
+	oif = route_oif(rq, dst);
+	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
+}
+
+/* @flow as conntrack has it, @inside the same seen from inside. */
+typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+			const struct binding *b, enum way way);
+
+/*
+ * Calls @fn for each flow that passes through a binding; @live: through one that is in force now,
+ * which @fn is told. Returns how many times that gave 0.
+ */
 static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      bound_fn fn, struct err *err)
+		      bool live, bound_fn fn, struct err *err)
 {
 	struct collected c = { 0 };
 	struct net_list onlink = { 0 };
@@ -102,12 +123,8 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		struct ct_flow inside = c.flow[i];
 
-		bool leaves;
-
-		if (!find_bound(dp, &inside, &onlink, link, &b))
-			continue;
-		leaves = route_oif(rq, &inside.dst) == link->ifindex;
-		if (!fn(ct, &c.flow[i], &inside, &b, leaves))
+		if (find_bound(dp, &inside, &onlink, link, live ? &b : NULL) &&
+		    !fn(ct, &c.flow[i], &inside, live ? &b : NULL, way_of(rq, &inside.dst, link)))
 			n++;
 	}
 	route_query_close(rq);
@@ -117,18 +134,32 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 }
 
 static int purge(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		 const struct binding *b, bool leaves)
+		 const struct binding *b, enum way way)
 {
 	(void)inside;
 	(void)b;
-	(void)leaves;
+	(void)way;
 	return ct_del(ct, flow, NULL);
 }
 
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      struct err *err)
 {
-	return each_bound(ct, dp, link, purge, err);
+	return each_bound(ct, dp, link, false, purge, err);
+}
+
+static int purge_moved(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+		       const struct binding *b, enum way way)
+{
+	(void)inside;
+	(void)b;
+	return way != WAY_OTHER || flow->mark || ct_del(ct, flow, NULL);
+}
+
+int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      struct err *err)
+{
+	return each_bound(ct, dp, link, false, purge_moved, err);
 }
 
 /*
@@ -137,9 +168,9 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
  * entry goes too: the next packet makes a new one by the rules.
  */
 static int hand_back(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		     const struct binding *b, bool leaves)
+		     const struct binding *b, enum way way)
 {
-	if (!leaves)
+	if (way != WAY_LINK)
 		return ct_del(ct, flow, NULL) ? -1 : 1;
 	return ct_replace_snat(ct, inside, &b->external, b->eport, NULL);
 }
@@ -147,7 +178,7 @@ static int hand_back(struct ct *ct, const struct ct_flow *flow, const struct ct_
 int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		    struct err *err)
 {
-	return each_bound(ct, dp, link, hand_back, err);
+	return each_bound(ct, dp, link, true, hand_back, err);
 }
 
 bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src)
@@ -162,6 +193,12 @@ bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_a
 
 /* Is an un-NATed flow without a binding to be deleted? */
 typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
+
+/* What leads nowhere now may lead to the link again when that is up and has its address back. */
+static bool may_leave(enum way way)
+{
+	return way == WAY_LINK || way == WAY_NONE;
+}
 
 static int each_stray(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      stray_fn stray, const void *data, struct err *err)
@@ -179,7 +216,7 @@ static int each_stray(struct ct *ct, const struct dataplane *dp, const struct li
 
 		if (stray(f, data) && !is_external(link, &f->src) &&
 		    dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
-		    route_oif(rq, &f->dst) == link->ifindex && !ct_del(ct, f, NULL))
+		    may_leave(way_of(rq, &f->dst, link)) && !ct_del(ct, f, NULL))
 			n++;
 	}
 	route_query_close(rq);
@@ -242,7 +279,7 @@ int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 		bool out = net_list_contains(prefixes, &f->src);
 
 		if ((out || net_list_contains(prefixes, &f->dst)) &&
-		    route_oif(rq, out ? &f->dst : &f->src) == link->ifindex && !ct_del(ct, f, NULL))
+		    may_leave(way_of(rq, out ? &f->dst : &f->src, link)) && !ct_del(ct, f, NULL))
 			n++;
 	}
 	route_query_close(rq);

@@ -12,14 +12,23 @@
 #include "src/link.h"
 #include "src/plan.h"
 
-/** flows_purge_bound() - delete the entries of flows that have a binding. Returns how many. */
+/**
+ * flows_purge_bound() - delete the entries of flows that have a binding, or had one that
+ * dataplane_knows(). Returns how many.
+ */
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      struct err *err);
+/**
+ * flows_purge_moved() - the same of flows alone that routing now sends out by another interface:
+ * there nobody translates them. A flow with a mark is left, since its mark may choose the route.
+ */
+int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      struct err *err);
 /** flows_in_slices() - may the plan's slices take what @src sends by @proto (PROTO_ bit)? */
 bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src);
 /**
- * flows_purge_stray() - delete un-NATed entries towards @link from sources of the plan's slices
- * that have no binding, for @protos (PROTO_ mask) only. Returns how many.
+ * flows_purge_stray() - delete un-NATed entries towards @link, or nowhere, from sources of the
+ * plan's slices that have no binding, for @protos (PROTO_ mask) only. Returns how many.
  */
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
 		      const struct link_info *link, unsigned protos, struct err *err);
@@ -30,8 +39,8 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct net_list *hosts,
 		     const struct plan *plan, const struct link_info *link, struct err *err);
 /**
- * flows_purge_prefixes() - delete un-NATed entries towards @link whose internal side is in
- * @prefixes. Returns how many.
+ * flows_purge_prefixes() - delete un-NATed entries towards @link, or nowhere, whose internal side
+ * is in @prefixes. Returns how many.
  */
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 			 const struct link_info *link, struct err *err);

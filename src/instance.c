@@ -81,9 +81,11 @@ static void purge_claimed(struct instance *inst)
 	struct err ignored;
 
 	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
-	if (inst->plan)
-		flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link,
-				     &ignored);
+	if (!inst->plan)
+		return;
+	flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan, &inst->link,
+			  PROTO_ALL, &ignored);
+	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link, &ignored);
 }
 
 static void undo_start(struct instance *inst)
@@ -120,8 +122,7 @@ static int start_link(struct instance *inst, struct err *err)
 	return ret;
 }
 
-/* The table stays for the rest's sake, but claims nothing on the new interface. */
-static void undo_reopen(struct instance *inst)
+void instance_close_engine(struct instance *inst)
 {
 	struct err ignored;
 
@@ -143,7 +144,7 @@ int instance_reopen(struct instance *inst, struct err *err)
 	instance_suspend(inst, false);
 	ret = start_link(inst, err);
 	if (ret)
-		undo_reopen(inst);
+		instance_close_engine(inst);
 	return ret;
 }
 

@@ -32,21 +32,14 @@ void instance_try_apply(struct instance *inst, const char *why)
 }
 
 /*
- * The interface is gone. The claim matches its old index, so a new interface of this name falls
- * to masquerade; entries of claimed flows must not live on, they would leave un-NATed there.
+ * The interface is gone, or has another name now: then it is as after a stop. A new one of this
+ * name falls to masquerade; entries of claimed flows must not live on, they would leave un-NATed.
  */
 static void link_gone(struct instance *inst)
 {
 	struct err err;
 
-	if (inst->engine) {
-		if (flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &err) <
-		    0)
-			log_error("%s: %s", inst->cif->name, err.text);
-		instance_slow_close(inst);
-		engine_close(inst->engine);
-		inst->engine = NULL;
-	}
+	instance_close_engine(inst);
 	if (inst->cif->n_hairpin_ifs && hairpin_remove(inst->cif->name, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
 	log_warn("%s: the interface is gone; masquerade serves a new one of this name until einat "
@@ -81,6 +74,19 @@ static void link_back(struct instance *inst)
 static bool same_addresses(const struct link_info *a, const struct link_info *b)
 {
 	return a->n_addr == b->n_addr && !memcmp(a->addr, b->addr, a->n_addr * sizeof(*a->addr));
+}
+
+/*
+ * The way to the Internet may lead over another interface now. To conntrack claimed flows are never
+ * translated: they would go on there with their internal source.
+ */
+static void purge_moved(struct instance *inst)
+{
+	struct err err;
+
+	if (inst->engine &&
+	    flows_purge_moved(inst->ct, engine_dataplane(inst->engine), &inst->link, &err) < 0)
+		log_error("%s: %s", inst->cif->name, err.text);
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)
@@ -137,6 +143,7 @@ static void check_attached(struct instance *inst)
 
 void instance_on_link(struct instance *inst, int events)
 {
+	bool changed = false;
 	struct link_info now;
 	struct err err;
 
@@ -144,9 +151,14 @@ void instance_on_link(struct instance *inst, int events)
 	if (events & LINK_EV_LINK) {
 		if (observe_link(inst->cif, &now, &err))
 			log_error("%s: %s", inst->cif->name, err.text);
-		else if (!link_info_eq(&now, &inst->link))
-			link_changed(inst, &now);
+		else
+			changed = !link_info_eq(&now, &inst->link);
 	}
+	if (changed)
+		link_changed(inst, &now);
+	/* an interface that goes down takes its routes with it, and no event tells of them */
+	if (changed || events & LINK_EV_ROUTE)
+		purge_moved(inst);
 	if (events & (LINK_EV_TC | LINK_EV_LINK))
 		check_attached(inst);
 	if (events & LINK_EV_RULE)

@@ -64,6 +64,11 @@ void instance_suspend(struct instance *inst, bool suspended);
 int instance_start_engine(struct instance *inst, struct err *err);
 /** instance_resume() - the next plan claims again. */
 void instance_resume(struct instance *inst);
+/**
+ * instance_close_engine() - claim nothing any more, release the flows and take the programs away;
+ * the table stays for the rest's sake.
+ */
+void instance_close_engine(struct instance *inst);
 /** instance_reopen() - start anew on inst->link, a new interface of the same name. */
 int instance_reopen(struct instance *inst, struct err *err);
 /** instance_try_apply() - as instance_apply(); a failure is logged, with @why, and tried again. */

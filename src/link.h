@@ -77,7 +77,8 @@ enum {
 	LINK_EV_LINK = 1 << 0, /* link, address or directly connected prefix, came or went */
 	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
-	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC,
+	LINK_EV_ROUTE = 1 << 3, /* default route came or went */
+	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC | LINK_EV_ROUTE,
 };
 
 /**

@@ -78,10 +78,11 @@ static int route_event(const struct nlmsghdr *nlh)
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
 	if (hairpin_owns_table(table))
 		return LINK_EV_RULE;
-	/* a default route may name the source address */
-	return table == RT_TABLE_MAIN && (rtm->rtm_scope == RT_SCOPE_LINK || !rtm->rtm_dst_len)
-		       ? LINK_EV_LINK
-		       : 0;
+	if (table != RT_TABLE_MAIN)
+		return 0;
+	if (!rtm->rtm_dst_len) /* it may name the source address */
+		return LINK_EV_LINK | LINK_EV_ROUTE;
+	return rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
 }
 
 /* An interface that goes down takes its IPv4 routes with it, and no event tells of them. */

@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The way to the Internet leaves the external interface: a second uplink, with masquerade alone, takes
+# over; or einat is stopped while the interface is down, without addresses, deleted or named
+# otherwise, and it comes back later. To conntrack claimed flows are never translated, so none may
+# live on: it would leave with its private source for as long as its host sends.
+set -u
+. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/lab6.sh"
+lab_up
+lab6_up
+EXT2=192.0.2.2
+wire router wan2 isp home2
+at router ip addr add $EXT2/24 dev wan2
+at isp ip addr add 192.0.2.1/24 dev home2
+at router nft add rule ip home postrouting oifname wan2 masquerade
+at router nft -f - <<'END'
+table ip6 others {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		oifname wan masquerade
+	}
+}
+END
+at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
+args=(--proto all --ports 20000-29999 --ipv6 --hairpin-if lan)
+port=26000
+
+v6_back()
+{
+	at router ip addr replace $EXT6/64 dev wan nodad
+	at router ip -6 route replace default via 2001:db8::1
+	at isp ip addr replace 2001:db8::1/64 dev home nodad
+}
+# flows: of both families, in ports of the slice and not; endless ones of UDP, one of TCP that waits
+flows()
+{
+	port=$((port + 10))
+	must_start "${args[@]}"
+	stream four h1 $port $FAR:7000
+	four=$PID
+	stream high h1 $((port + 20000)) $FAR:7000
+	high=$PID
+	stream six h1 $((port + 1)) $B1:7000
+	six=$PID
+	hold idle h2 $((port + 2)) $FAR:7000
+	idle=$PID
+	check_eq "$1: bound" "$ENDPOINT" "$EXT:$((port + 2))"
+}
+end_flows()
+{
+	finish "$idle"
+	stream_end six "$six" >"$T/six.end"
+	stream_end high "$high" >"$T/high.end"
+	stream_end four "$four" >"$T/four.end"
+}
+# what leaks while the change is being noticed is the kernel's; after a second nothing may
+no_leaks() # WHEN
+{
+	local before
+	sleep 1
+	before="$(leaks) $(leaks6)"
+	sleep 2
+	check_eq "$1: nothing leaves with a private source" "$(leaks) $(leaks6)" "$before"
+}
+
+# ---- a second uplink takes over
+down() { at router ip link set wan down; }
+up() { at router ip link set wan up; }
+route_gone() { at router ip route del default metric 0; }
+address_gone() { at router ip addr del $EXT/24 dev wan; }
+address_back() { at router ip addr add $EXT/24 dev wan; }
+deleted_bare()
+{
+	at router ip addr flush dev wan scope global
+	sleep 1
+	at router ip link del wan
+}
+back() { wan_up; }
+at router ip route add default via 192.0.2.1 metric 500
+for how in route_gone:true down:up address_gone:address_back deleted_bare:back; do
+	name="a second uplink, ${how%:*}"
+	flows "$name"
+	${how%:*}
+	no_leaks "$name"
+	${how#*:}
+	wan_route
+	v6_back
+	end_flows
+	check_match "$name: the second uplink serves the flow" "$(cat "$T/four.end")" "$EXT2:$port"
+	check_match "$name: and one of a port that is not the slice's" "$(cat "$T/high.end")" "$EXT2:"
+	way_back() { [[ $(seen h1 $((port + 3)) $FAR:7000) == "$EXT":* ]]; }
+	check "$name: back on wan" wait_for 10 way_back
+	claimed() { seen h1 $((port + 4)) $FAR:7000 >/dev/null; [ "$(conntrack_of udp 192.168.1.2:$((port + 4)))" = untouched ]; }
+	check "$name: by a binding" claimed
+	check "$name: stop" stop_einat
+	check_not "$name: nothing is left" has_traces
+	at router conntrack -F 2>/dev/null
+done
+at router ip route del default metric 500
+
+# ---- stopped meanwhile
+addresses_gone() { at router ip addr flush dev wan scope global; }
+named() { at router ip link set wan down && at router ip link set wan name aside; }
+named_back() { at router ip link set aside name wan && up; }
+for how in addresses_gone:address_back down:up deleted_bare:back named:named_back; do
+	name="stopped, ${how%:*}"
+	flows "$name"
+	${how%:*}
+	sleep 1
+	check "$name: stop" stop_einat
+	check_not "$name: nothing is left" has_traces
+	! at router ip link show aside >/dev/null 2>&1 ||
+		check_not "$name: no program either" eval 'at router "$PY" "$LAB_DIR/tcx.py" aside | grep "[1-9]"'
+	before="$(leaks) $(leaks6)"
+	${how#*:}
+	wan_route
+	v6_back
+	sleep 2
+	check_eq "$name: nothing leaves with a private source" "$(leaks) $(leaks6)" "$before"
+	end_flows
+	at router conntrack -F 2>/dev/null
+done
+finish_tests
