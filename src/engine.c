@@ -207,7 +207,10 @@ static int load(struct engine *e, const struct link_info *link, const struct pla
 	return 0;
 }
 
-/* External addresses of a data plane that is taken over keep their number and planes. */
+/*
+ * External addresses of a data plane that is taken over keep their number and planes. One that went
+ * away while no einat ran is as good as gone just now.
+ */
 static int inherit_ext(struct engine *e, struct err *err)
 {
 	struct einat_cfg cfg;
@@ -224,8 +227,23 @@ static int inherit_ext(struct engine *e, struct err *err)
 			e->ext[i] = engine_no_ext;
 		if (e->ext[i].gen > e->last_gen)
 			e->last_gen = e->ext[i].gen;
+		e->parked_at[i] = dataplane_now(e->dp);
 	}
 	return 0;
+}
+
+void engine_keep_parked(struct engine *e, const struct engine *old)
+{
+	if (!e->reuse)
+		return;
+	for (unsigned i = 0; i < EINAT_MAX_EXT; i++) {
+		if (e->ext[i].gen || !old->ext[i].gen || old->active[i])
+			continue;
+		e->ext[i] = old->ext[i];
+		e->parked_at[i] = old->parked_at[i];
+	}
+	if (old->last_gen > e->last_gen)
+		e->last_gen = old->last_gen;
 }
 
 static int choose_mode(struct engine *e, const char *pin_dir, enum conf_attach attach,

@@ -19,6 +19,11 @@ struct engine;
  */
 int engine_open(const struct link_info *link, const struct plan *plan, const char *pin_dir,
 		enum conf_attach attach, struct engine **ret_engine, struct err *err);
+/**
+ * engine_keep_parked() - addresses that @old, which served the interface until now, keeps in case
+ * they return are kept by @e too, unless that has new maps.
+ */
+void engine_keep_parked(struct engine *e, const struct engine *old);
 /** engine_close() - frees memory and descriptors; what is attached stays. */
 void engine_close(struct engine *e);
 

@@ -198,6 +198,8 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = engine_open(&inst->link, plan, inst->conf->pin_dir, inst->cif->attach, &e,
 				  err);
+	if (!ret && inst->engine)
+		engine_keep_parked(e, inst->engine);
 	/* an earlier einat's table must not claim what the data plane takes no more */
 	if (!ret && !inst->plan && engine_takes_over(e) && engine_differs(e, plan))
 		ret = write_unclaimed(plan, err);

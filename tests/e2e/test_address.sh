@@ -42,13 +42,30 @@ check "back to the first one" wait_for 5 new_seen "$EXT"
 all_of "back" 4
 
 held=$ENDPOINT
-at router ip addr del "$EXT/24" dev wan
-check "no address" wait_for 5 logged einat "no IPv4 address"
-sleep 2.2
-at router ip addr add "$EXT/24" dev wan
-wan_route
 reached() { [ "$(send far 7705 "$held" --limit 0.3)" = "$FAR 7705" ]; }
-check "after two seconds without it: reached by the same endpoint" wait_for 5 reached
+away() # HOW COMMAND...: the address goes, the command follows, the address is back after 2 s
+{
+	local how=$1
+	shift
+	at router ip addr del "$EXT/24" dev wan
+	"$@" || not_ok "$how: $*"
+	sleep 2.2
+	at router ip addr add "$EXT/24" dev wan
+	wan_route
+	check "$how: two seconds later reached by the same endpoint" wait_for 5 reached
+}
+no_address() { [ "$(einat status -i wan --json | json "d['interfaces'][0]['external']")" = "[]" ]; }
+without() { wait_for 5 logged einat "no IPv4 address"; }
+reload_without()
+{
+	wait_for 5 no_address && kill -HUP "$EINAT_PID" && wait_for 5 logged einat "read anew"
+}
+away "no address" without
+away "no address, and a reload" reload_without
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+away "no address at the start" must_start --proto all --ports 20000-29999 \
+	--forward udp:26100=192.168.1.3:9000
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 finish_tests
