@@ -238,9 +238,12 @@ static int plan_slices(struct plan *p, const struct conf_if *c, const struct obs
 			ret = unclaim_without_ports(p, i, c);
 		p->nft.kept_protos |= s->protos;
 	}
-	for (unsigned proto = 0; proto < PROTO_COUNT && !ret; proto++)
-		if (obs->bound && p->nft.kept_protos & 1u << proto)
-			ret = port_set_union(&p->nft.kept[proto], &obs->bound[proto]);
+	/* also of a protocol that has left the slices: masquerade must not meet what is served */
+	for (unsigned proto = 0; proto < PROTO_COUNT && obs->bound && !ret; proto++) {
+		if (obs->bound[proto].n)
+			p->nft.kept_protos |= 1u << proto;
+		ret = port_set_union(&p->nft.kept[proto], &obs->bound[proto]);
+	}
 	return ret;
 }
 
@@ -272,7 +275,14 @@ static int plan_forwards(struct plan *p, const struct conf_if *c)
 	return 0;
 }
 
-static int plan_local_ports(struct plan *p, struct owners *o)
+/* A port that is bound leads to its binding: a socket that has come to it since is moved too. */
+static bool is_local(const struct observed *obs, unsigned proto, uint16_t port)
+{
+	return owners_taken(obs->owners, proto, port) & 1u << OWNER_SOCKET &&
+	       !(obs->bound && port_set_contains(&obs->bound[proto], port));
+}
+
+static int plan_local_ports(struct plan *p, const struct observed *obs)
 {
 	int ret = 0;
 
@@ -281,7 +291,7 @@ static int plan_local_ports(struct plan *p, struct owners *o)
 			const struct port_range *r = &p->nft.kept[proto].r[i];
 
 			for (unsigned port = r->lo; port <= r->hi && !ret; port++)
-				if (owners_taken(o, proto, (uint16_t)port) & 1u << OWNER_SOCKET)
+				if (is_local(obs, proto, (uint16_t)port))
 					ret = port_set_add(&p->nft.local[proto], (uint16_t)port,
 							   (uint16_t)port);
 		}
@@ -371,7 +381,7 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 	if (!ret)
 		ret = plan_forwards(p, conf);
 	if (!ret)
-		ret = plan_local_ports(p, obs->owners);
+		ret = plan_local_ports(p, obs);
 	if (!ret)
 		ret = plan_hairpin(p, conf, obs->link);
 	if (!ret)

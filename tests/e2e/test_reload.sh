@@ -78,6 +78,9 @@ check_eq "and strangers still reach them" "$(send far 7777 "$to")" "$FAR 7777"
 check_eq "nothing was without an address" "$(stat_of out no-address)" 0
 reload '{ proto = "icmp"; ports = "20000-29999"; }'
 check "icmp alone: strangers still reach old udp bindings" test "$(send far 7777 "$to")" = "$FAR 7777"
+e=$(seen h1 25001 $A1:7000)
+check_match "a socket on the port of such a binding is masqueraded" "$e" "^$EXT:"
+check_not "on another port ($e)" test "$(port_of "$e")" = "$(port_of "$to")"
 reload '{ proto = "udp"; ports = "20000-29999"; }, { proto = "tcp"; ports = "30000-30099"; }' \
 	'hairpin-if = "lan";'
 without_new >"$T/after"

@@ -46,6 +46,27 @@ finish "$listener"
 check "when it ends, the port comes back" wait_for 10 holds_not "socket tcp 25300"
 check_eq "a new flow gets it" "$(port_of "$(tcp_seen h2 25300 $A1:7001)")" 25300
 
+# ---- a program of the router binds the port of a live binding: that leads to its host
+hold held h1 25310 $A1:7000
+held=$PID
+check_eq "a binding" "$ENDPOINT" "$EXT:25310"
+start latecomer router "$PY" -c "import select, socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', 25310))
+print('bound', flush=True)
+time.sleep(5 * $SLOW)
+for to in ('$A1', '$A2'):
+    s.sendto(b'seen', (to, 7000))
+    print(s.recv(100).decode() if select.select([s], [], [], 2 * $SLOW)[0] else 'none', flush=True)"
+latecomer=$PID
+wait_for 5 logged latecomer bound
+check "a program on its port: status says so" wait_for 4 holds "socket udp 25310"
+check "the program ends" wait_for 15 gone "$latecomer"
+check_eq "it was answered, on another port" "$(grep -c "^$EXT " "$T/latecomer")" 2
+check_not "not on that of the binding" grep -q " 25310$" "$T/latecomer"
+check_eq "the binding is served" "$(send far 7700 "$EXT:25310")" "$FAR 7700"
+finish "$held"
+
 # ---- conntrack has a flow on a port of the slice
 # applied_since COUNT: owners known to the ledger are the data plane's a tick later
 applied() { grep -c "applied after a change of port owners" "$T/einat"; }

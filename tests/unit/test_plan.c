@@ -291,7 +291,20 @@ static void ports_of_live_bindings_are_kept_from_masquerade(void **state)
 	f->obs.bound = bound;
 	assert_true(port_set_contains(&build(f)->nft.kept[0], 15000));
 	assert_false(port_set_contains(&f->plan->avail[0][0], 15000));
+	/* a protocol that has left the slices: what is bound is kept, and nothing is claimed */
+	assert_int_equal(port_set_add(&bound[1], 25000, 25000), 0);
+	assert_int_equal(build(f)->nft.kept_protos, PROTO_UDP | PROTO_TCP);
+	assert_true(port_set_contains(&f->plan->nft.kept[1], 25000));
+	assert_int_equal(f->plan->nft.slices[0].protos, PROTO_UDP);
+	assert_int_equal(f->plan->avail[0][1].n, 0);
+	/* a socket that comes to a port that is bound already is moved like any other */
+	set_owner(f, OWNER_SOCKET, "25000-25001");
+	f->slice[0].protos = PROTO_UDP | PROTO_TCP;
+	assert_int_equal(port_set_add(&bound[0], 25000, 25000), 0);
+	assert_false(port_set_contains(&build(f)->nft.local[0], 25000));
+	assert_true(port_set_contains(&f->plan->nft.local[0], 25001));
 	port_set_free(&bound[0]);
+	port_set_free(&bound[1]);
 }
 
 /* What --tcp-close-timeout said of opening sessions still holds where nothing else is said. */
