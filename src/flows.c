@@ -181,17 +181,74 @@ int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link
 	return each_bound(ct, dp, link, true, hand_back, err);
 }
 
-bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src)
+static int hand_back6(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+		      const struct binding *b, enum way way)
+{
+	return net_addr_is4(&b->internal) ? -1 : hand_back(ct, flow, inside, b, way);
+}
+
+static int purge6(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+		  const struct binding *b, enum way way)
+{
+	return net_addr_is4(&b->internal) ? -1 : purge(ct, flow, inside, b, way);
+}
+
+int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		   bool masquerade, struct err *err)
+{
+	return each_bound(ct, dp, link, true, masquerade ? hand_back6 : purge6, err);
+}
+
+static bool in_slice(const struct plan *plan, size_t i, unsigned proto, const struct net_addr *src)
+{
+	return plan->cfg.slices[i].protos & proto &&
+	       net_list_contains(&plan->nft.slices[i].internal, src) &&
+	       !net_list_contains(&plan->nft.slices[i].not_internal, src);
+}
+
+static bool in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src)
 {
 	for (size_t i = 0; i < plan->cfg.n_slices; i++)
-		if (plan->cfg.slices[i].protos & proto &&
-		    net_list_contains(&plan->nft.slices[i].internal, src) &&
-		    !net_list_contains(&plan->nft.slices[i].not_internal, src))
+		if (in_slice(plan, i, proto, src))
 			return true;
 	return false;
 }
 
-/* Is an un-NATed flow without a binding to be deleted? */
+/* Whatever mark a later packet of @f carries. */
+static bool surely_in_slices(const struct plan *plan, const struct ct_flow *f)
+{
+	for (size_t i = 0; i < plan->cfg.n_slices; i++)
+		if (in_slice(plan, i, f->proto, &f->src) && !plan->cfg.slices[i].mark_mask &&
+		    !net_list_contains(&plan->nft.slices[i].exclude_dest, &f->dst))
+			return true;
+	return false;
+}
+
+/* Of the family of @a; what stays on its link (fe80::/10, ff00::/8) is no destination here. */
+static bool excludes_some(const struct net_list *dest, const struct net_addr *a)
+{
+	for (size_t i = 0; i < dest->n; i++)
+		if (net_addr_is4(&dest->p[i].addr) == net_addr_is4(a) &&
+		    dest->p[i].addr.b[0] < 0xfe)
+			return true;
+	return false;
+}
+
+int flow_end_cmp(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct flow_end));
+}
+
+bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_addr *src)
+{
+	for (size_t i = 0; i < plan->cfg.n_slices; i++)
+		if (in_slice(plan, i, proto, src) && !plan->cfg.slices[i].mark_mask &&
+		    !excludes_some(&plan->nft.slices[i].exclude_dest, src))
+			return false;
+	return true;
+}
+
+/* Is an un-NATed flow without a binding, seen from inside, to be deleted? */
 typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
 
 /* What leads nowhere now may lead to the link again when that is up and has its address back. */
@@ -200,23 +257,32 @@ static bool may_leave(enum way way)
 	return way == WAY_LINK || way == WAY_NONE;
 }
 
+static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, struct route_query *rq,
+		     const struct link_info *link, stray_fn stray, const void *data)
+{
+	struct binding b;
+
+	return stray(f, data) && !is_external(link, &f->src) &&
+	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
+	       may_leave(way_of(rq, &f->dst, link));
+}
+
 static int each_stray(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      stray_fn stray, const void *data, struct err *err)
 {
 	struct collected c = { 0 };
 	struct route_query *rq = NULL;
-	struct binding b;
 	int n = 0;
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
 		ret = route_query_open(&rq, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
-		const struct ct_flow *f = &c.flow[i];
+		const struct ct_flow *f = &c.flow[i], t = turned(f);
 
-		if (stray(f, data) && !is_external(link, &f->src) &&
-		    dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
-		    may_leave(way_of(rq, &f->dst, link)) && !ct_del(ct, f, NULL))
+		if ((is_stray(f, dp, rq, link, stray, data) ||
+		     (f->proto != PROTO_ICMP && is_stray(&t, dp, rq, link, stray, data))) &&
+		    !ct_del(ct, f, NULL))
 			n++;
 	}
 	route_query_close(rq);
@@ -233,7 +299,7 @@ static bool of_slices(const struct ct_flow *f, const void *data)
 {
 	const struct of_slices *s = data;
 
-	return f->proto & s->protos && flows_in_slices(s->plan, f->proto, &f->src);
+	return f->proto & s->protos && in_slices(s->plan, f->proto, &f->src);
 }
 
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
@@ -245,23 +311,46 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 }
 
 struct left {
-	const struct net_list *hosts;
+	const struct flow_ends *ends;
 	const struct plan *plan;
 };
 
 static bool of_left(const struct ct_flow *f, const void *data)
 {
+	const struct flow_end end = { .addr = f->src,
+				      .port = f->sport,
+				      .proto = (uint8_t)f->proto };
 	const struct left *l = data;
 
-	return net_list_contains(l->hosts, &f->src) && !flows_in_slices(l->plan, f->proto, &f->src);
+	return bsearch(&end, l->ends->p, l->ends->n, sizeof(end), flow_end_cmp) &&
+	       !surely_in_slices(l->plan, f);
 }
 
-int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct net_list *hosts,
+int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct flow_ends *ends,
 		     const struct plan *plan, const struct link_info *link, struct err *err)
 {
-	const struct left l = { hosts, plan };
+	const struct left l = { ends, plan };
 
 	return each_stray(ct, dp, link, of_left, &l, err);
+}
+
+struct dropped {
+	const struct plan *old, *now;
+};
+
+static bool of_dropped(const struct ct_flow *f, const void *data)
+{
+	const struct dropped *d = data;
+
+	return in_slices(d->old, f->proto, &f->src) && !surely_in_slices(d->now, f);
+}
+
+int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct plan *old,
+			const struct plan *now, const struct link_info *link, struct err *err)
+{
+	const struct dropped d = { old, now };
+
+	return each_stray(ct, dp, link, of_dropped, &d, err);
 }
 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,

@@ -24,8 +24,27 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
  */
 int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      struct err *err);
-/** flows_in_slices() - may the plan's slices take what @src sends by @proto (PROTO_ bit)? */
-bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_addr *src);
+/** struct flow_end - the internal side of a flow; compared as bytes. */
+struct flow_end {
+	struct net_addr addr;
+	uint16_t port;
+	uint8_t proto; /* PROTO_ bit */
+	uint8_t pad; /* 0 */
+};
+
+/** struct flow_ends - ascending by flow_end_cmp(). */
+struct flow_ends {
+	struct flow_end *p;
+	size_t n;
+};
+
+int flow_end_cmp(const void *a, const void *b);
+
+/**
+ * flows_may_leave() - without a binding, might a claimed flow of @src be of no slice of @plan? Its
+ * host is in none, or its destination or its packets' mark decide.
+ */
+bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_addr *src);
 /**
  * flows_purge_stray() - delete un-NATed entries towards @link, or nowhere, from sources of the
  * plan's slices that have no binding, for @protos (PROTO_ mask) only. Returns how many.
@@ -33,11 +52,23 @@ bool flows_in_slices(const struct plan *plan, unsigned proto, const struct net_a
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
 		      const struct link_info *link, unsigned protos, struct err *err);
 /**
- * flows_purge_left() - the same from @hosts, which once were in a slice and are in none of @plan's:
- * their bindings are served until they expire, and what conntrack knows as claimed lives longer.
+ * flows_purge_left() - the same from @ends, which had bindings, as far as no slice of @plan is sure
+ * to take them: what conntrack knows as claimed outlives a binding.
  */
-int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct net_list *hosts,
+int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct flow_ends *ends,
 		     const struct plan *plan, const struct link_info *link, struct err *err);
+/**
+ * flows_purge_dropped() - the same of what the slices of @old may have claimed and those of @now
+ * are not sure to take. To be called when @old's claim is withdrawn.
+ */
+int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct plan *old,
+			const struct plan *now, const struct link_info *link, struct err *err);
+/**
+ * flows_end_ipv6() - IPv6 is translated no more: its flows that have a binding are handed back as
+ * by flows_hand_back() if others @masquerade it, else deleted. Returns how many.
+ */
+int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		   bool masquerade, struct err *err);
 /**
  * flows_purge_prefixes() - delete un-NATed entries towards @link, or nowhere, whose internal side
  * is in @prefixes. Returns how many.

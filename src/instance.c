@@ -273,7 +273,7 @@ void instance_free(struct instance *inst)
 		close(inst->slow_fd);
 	engine_close(inst->engine);
 	net_list_free(&inst->npt_claimed);
-	net_list_free(&inst->left);
+	free(inst->left.p);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);
 	owners_free(inst->owners);
@@ -292,6 +292,7 @@ static void stop_flows(struct instance *inst)
 	struct err err;
 	int n;
 
+	instance_purge_left(inst);
 	if (rest_remains(inst))
 		n = flows_hand_back(inst->ct, dp, &inst->link, &err);
 	else

@@ -142,6 +142,7 @@ static int apply_between(struct instance *inst, struct err *err)
 		plan_free(both);
 		return ret;
 	}
+	instance_forget_dropped(inst, both);
 	plan_free(inst->plan);
 	inst->plan = both;
 	return 0;
@@ -205,6 +206,8 @@ int instance_start_engine(struct instance *inst, struct err *err)
 		ret = write_unclaimed(plan, err);
 	if (!ret)
 		instance_forget_prefixes(inst, plan);
+	if (!ret)
+		instance_forget_dropped(inst, plan);
 	if (!ret)
 		ret = engine_configure(e, plan, &inst->link, err);
 	if (!ret)

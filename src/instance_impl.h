@@ -5,6 +5,7 @@
 
 #include "src/backoff.h"
 #include "src/engine.h"
+#include "src/flows.h"
 #include "src/instance.h"
 #include "src/observe.h"
 #include "src/recheck.h"
@@ -38,7 +39,7 @@ struct instance {
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
-	struct net_list left; /* hosts that have left the slices with bindings */
+	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
 	bool retry; /* the last attempt to follow a change failed */
@@ -98,10 +99,15 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  * their next packet is masqueraded.
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
-/** instance_note_left() - remember the hosts that have bindings and no slice any more. */
+/** instance_note_left() - remember what has bindings now, and might be of no slice without. */
 void instance_note_left(struct instance *inst);
-/** instance_purge_left() - once their bindings have expired, their flows are masqueraded. */
+/** instance_purge_left() - what has lost its binding since is masqueraded from now on. */
 void instance_purge_left(struct instance *inst);
+/**
+ * instance_forget_dropped() - claimed flows that have no binding and are no slice's in @plan, as
+ * they were in inst->plan, would leave as they are. Called as instance_forget_prefixes().
+ */
+void instance_forget_dropped(struct instance *inst, const struct plan *plan);
 /** instance_told() - was this logged before? Remembers it. */
 bool instance_told(struct instance *inst, const char *text);
 void instance_check_begin(struct instance *inst);

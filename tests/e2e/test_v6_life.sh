@@ -52,7 +52,26 @@ check_eq "on again: the binding is the same" "$(binding_of udp "[fd00:1::2]:2500
 result=$(stream_end six "$six")
 check_eq "a stream of IPv6: one endpoint" "$(json "len(d['seen'])" <<<"$result")" 1
 check_eq "a stream of IPv6: lost" "$(json "d['lost']" <<<"$result")" 0
+# others masquerade IPv6: they are handed what is translated no more
+at router nft -f - <<'END'
+table ip6 others {
+	chain post {
+		type nat hook postrouting priority srcnat
+		oifname wan masquerade
+	}
+}
+END
+check "others masquerade IPv6: guard" wait_for 5 eval 'einat_rules | grep -q "set guarded6"'
+stream handed h1 25006 $B1:7000
+handed=$PID
+wait_for 5 eval '[ -n "$(binding_of udp "[fd00:1::2]:25006")" ]'
 check "SIGHUP, off" reload false
+check_eq "off: a stream of IPv6 is handed back" "$(conntrack6_of udp fd00:1::2 25006)" masquerade
+result=$(stream_end handed "$handed")
+check_eq "off: its endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+check_eq "off: no packet left with a unique local source" "$(leaks6)" 0
+at router nft delete table ip6 others
+at router conntrack -D -f ipv6 -p udp --orig-port-src 25006 >/dev/null 2>&1
 check_eq "off: the IPv4 binding is as before" "$(seen h1 25001 $A1:7001)" "$EXT:25001"
 check_eq "off: no rule of IPv6" "$(einat_rules | grep -c 'ip6\|ipv6')" 0
 result=$(stream_end four "$four")
