@@ -361,8 +361,11 @@ static bool lpm_same(const struct dataplane *dp, enum dp_map map, const struct p
 	struct einat_lpm_key key;
 	size_t have = 0;
 
-	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more; have++)
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more; have++) {
+		if (!lpm_wanted(&key, lpm, n))
+			return false; /* a look-up might find it in place of what it covers */
 		more = !bpf_map_get_next_key(fd, &key, &key);
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct einat_lpm_key want = lpm_key(&lpm[i].prefix);
 		uint32_t slices;

@@ -96,8 +96,11 @@ static bool same(const struct dataplane *dp, const struct table *t)
 
 	if (fd < 0)
 		return !t->n;
-	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more; have++)
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more; have++) {
+		if (!entry_of(t, &key))
+			return false; /* a look-up might find it in place of what it covers */
 		more = !bpf_map_get_next_key(fd, &key, &key);
+	}
 	for (size_t i = 0; i < t->n; i++) {
 		struct einat_lpm_key k = npt_key(&t->v[i].prefix);
 		const struct einat_npt *entry = entry_of(t, &k);

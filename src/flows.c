@@ -334,6 +334,12 @@ int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct flo
 	return each_stray(ct, dp, link, of_left, &l, err);
 }
 
+/* Hosts with other addresses of IPv6 are reached without NAT. */
+static bool needs_nat(const struct net_addr *src)
+{
+	return net_addr_is4(src) || (src->b[0] & 0xfe) == 0xfc;
+}
+
 struct dropped {
 	const struct plan *old, *now;
 };
@@ -342,7 +348,9 @@ static bool of_dropped(const struct ct_flow *f, const void *data)
 {
 	const struct dropped *d = data;
 
-	return in_slices(d->old, f->proto, &f->src) && !surely_in_slices(d->now, f);
+	if (surely_in_slices(d->now, f))
+		return false;
+	return d->old ? in_slices(d->old, f->proto, &f->src) : needs_nat(&f->src);
 }
 
 int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct plan *old,

@@ -59,7 +59,8 @@ int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct flo
 		     const struct plan *plan, const struct link_info *link, struct err *err);
 /**
  * flows_purge_dropped() - the same of what the slices of @old may have claimed and those of @now
- * are not sure to take. To be called when @old's claim is withdrawn.
+ * are not sure to take; @old NULL: what that was is not known. To be called when @old's claim is
+ * withdrawn.
  */
 int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct plan *old,
 			const struct plan *now, const struct link_info *link, struct err *err);

@@ -192,6 +192,7 @@ int instance_start_engine(struct instance *inst, struct err *err)
 {
 	struct plan *plan = NULL;
 	struct engine *e = NULL;
+	bool others = false;
 	int ret = make_plan(inst, &plan, err);
 
 	if (!ret)
@@ -202,7 +203,9 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	if (!ret && inst->engine)
 		engine_keep_parked(e, inst->engine);
 	/* an earlier einat's table must not claim what the data plane takes no more */
-	if (!ret && !inst->plan && engine_takes_over(e) && engine_differs(e, plan))
+	if (!ret)
+		others = !inst->plan && engine_takes_over(e) && engine_differs(e, plan);
+	if (others)
 		ret = write_unclaimed(plan, err);
 	if (!ret)
 		instance_forget_prefixes(inst, plan);
@@ -214,12 +217,15 @@ int instance_start_engine(struct instance *inst, struct err *err)
 		ret = fail_at("attach", err);
 	if (!ret)
 		ret = engine_attach(e, err);
-	plan_free(plan);
 	if (ret) {
+		plan_free(plan);
 		engine_close(e);
 		return ret;
 	}
 	inst->engine = e;
+	if (others)
+		instance_forget_unknown(inst, plan);
+	plan_free(plan);
 	instance_slow_open(inst);
 	return 0;
 }

@@ -108,6 +108,8 @@ void instance_purge_left(struct instance *inst);
  * they were in inst->plan, would leave as they are. Called as instance_forget_prefixes().
  */
 void instance_forget_dropped(struct instance *inst, const struct plan *plan);
+/** instance_forget_unknown() - the same after a take-over from an einat with other slices. */
+void instance_forget_unknown(struct instance *inst, const struct plan *plan);
 /** instance_told() - was this logged before? Remembers it. */
 bool instance_told(struct instance *inst, const char *text);
 void instance_check_begin(struct instance *inst);

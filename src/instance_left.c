@@ -116,3 +116,14 @@ void instance_forget_dropped(struct instance *inst, const struct plan *plan)
 	if (ret < 0)
 		log_error("%s: flows that the slices take no more: %s", inst->cif->name, err.text);
 }
+
+void instance_forget_unknown(struct instance *inst, const struct plan *plan)
+{
+	struct err err;
+
+	ct_set_ipv6(inst->ct, true); /* the earlier einat may have translated it */
+	if (flows_purge_dropped(inst->ct, engine_dataplane(inst->engine), NULL, plan, &inst->link,
+				&err) < 0)
+		log_error("%s: flows of the earlier einat's slices: %s", inst->cif->name, err.text);
+	ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
+}

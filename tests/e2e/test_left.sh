@@ -103,6 +103,27 @@ go "$last"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 
+# ---- likewise, and the change comes with another start
+start_conf
+idle h1 $A1 5016
+last=$PID
+stream used h1 5017 $A1:7000
+used=$PID
+later 7500
+check "a binding has expired" wait_for 5 expired 192.168.1.2:5016
+check "one in use has not" wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:5017)" ]'
+stop_einat USR2
+conf 'internal = "192.168.1.3/32";'
+start_einat --config "$T/einat.conf" || die "einat: $(cat "$T/einat")"
+check "the next einat does not serve its host: conntrack knows the connection no more" forgotten 192.168.1.2:5016
+check_eq "but that in use" "$(conntrack_of udp 192.168.1.2:5017)" untouched
+go "$last"
+result=$(stream_end used "$used")
+check_eq "which goes on: lost" "$(json "d['lost']" <<<"$result")" 0
+check_eq "which goes on: endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+check_eq "no packet left with a private source" "$(leaks)" 0
+check "stop" stop_einat
+
 # ---- the other side has begun the connection
 cat >"$T/called.py" <<'P'
 import os, socket, sys, time
