@@ -128,10 +128,10 @@ bench:  ## how long the analyser of rules, and einat check as a whole, take on l
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 0
 
-$(B)/fuzz/fuzz_packet: tests/fuzz/fuzz_packet.c $(wildcard tests/fuzz/*.h tests/bpf/*.h) $(SKEL) Makefile
+$(B)/fuzz/fuzz_packet: tests/fuzz/fuzz_packet.c $(wildcard tests/fuzz/*.h tests/bpf/*.h) $(SKEL) $(B)/libeinat.a Makefile
 	@mkdir -p $(@D)/corpus
 	$(say) CC $@
-	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $< -lbpf -lelf -lz -lcmocka -o $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $< $(B)/libeinat.a $(LDLIBS) -lcmocka -o $@
 
 fuzz:  ## feed malformed packets to the data plane (FUZZ_SECONDS, FUZZ_SEED; root)
 	$(Q)scripts/install-deps --fuzz
@@ -160,11 +160,11 @@ fuzz-text:  ## feed any bytes to the printer of rules (FUZZ_SECONDS, FUZZ_SEED; 
 PARSE_SRC := $(wildcard lib/*.c nft/*.c check/*.c) hairpin/item.c
 
 $(B)/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c tests/fuzz/parse.h tests/check/snapshot_text.h \
-		$(PARSE_SRC) $(wildcard lib/*.h nft/*.h check/*.h src/config.h) Makefile
+		$(PARSE_SRC) $(wildcard lib/*.h nft/*.h check/*.h src/config.h) $(B)/libeinat.a Makefile
 	@mkdir -p $(@D)/seeds $(@D)/corpus-parse
 	$(say) CC $@
 	$(Q)$(CLANG) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all $< $(PARSE_SRC) $(LDLIBS) -o $@
+		-fno-sanitize-recover=all $< $(PARSE_SRC) $(B)/libeinat.a $(LDLIBS) -o $@
 
 fuzz-parse:  ## feed damaged captures to their parsers (FUZZ_SECONDS, FUZZ_SEED; root)
 	$(Q)scripts/install-deps --fuzz
