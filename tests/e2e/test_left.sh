@@ -107,11 +107,11 @@ check "stop" stop_einat
 start_conf
 idle h1 $A1 5016
 last=$PID
-stream used h1 5017 $A1:7000
-used=$PID
 later 7500
 check "a binding has expired" wait_for 5 expired 192.168.1.2:5016
-check "one in use has not" wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:5017)" ]'
+stream used h1 5017 $A1:7000
+used=$PID
+check "another is in use" wait_for 5 eval '[ -n "$(binding_of udp 192.168.1.2:5017)" ]'
 stop_einat USR2
 conf 'internal = "192.168.1.3/32";'
 start_einat --config "$T/einat.conf" || die "einat: $(cat "$T/einat")"
