@@ -412,7 +412,7 @@ stop_einat()
 einat() { at router "$EINAT" "$@"; }
 
 # json EXPRESSION: evaluates a Python expression over the JSON text `d` on standard input.
-json() { "$PY" -c 'import json,sys; d=json.load(sys.stdin); print(eval("(" + sys.argv[1] + ")"))' "$1"; }
+json() { "$PY" -ESc 'import json,sys; d=json.load(sys.stdin); print(eval("(" + sys.argv[1] + ")"))' "$1"; }
 
 # stat_of out|in REASON; count_of NAME; binding_of PROTO INTERNAL-ENDPOINT
 stat_of() { einat stats -i wan --json | json "d['$1'].get('$2',{}).get('packets',0)"; }

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -ES
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab's clients and servers: tell which endpoint a peer sees, and what comes back.
 
@@ -17,333 +17,53 @@ A UDP server answers "seen" (and anything else) with "IP PORT" of the sender, "v
 the same from another of its sockets, "n NUMBER" with "NUMBER IP PORT", "big SIZE" with SIZE
 bytes. -b binds the local port. EINAT_TEST_SLOW makes limits longer and streams thinner.
 """
-import argparse
-import errno
-import json
-import os
-import select
 import signal
-import socket
 import sys
-import time
 
-PORTS = (7000, 7001)
-SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond net.core.rmem_max
-SLOW = int(os.environ.get("EINAT_TEST_SLOW", 1))
-IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 11, 10, 0, 2  # linux/in.h
+import peer_talk
 
-
-def endpoint(text):
-    host, port = text.rsplit(":", 1)
-    return host, int(port)
-
-
-def show(peer):
-    return "%s:%d" % (peer[0], peer[1])
-
-
-def family(*hosts):
-    """IPv6 if an address of it is among @hosts; endpoints of it are written without brackets."""
-    return socket.AF_INET6 if any(":" in h for h in hosts) else socket.AF_INET
+# option: name, type (None: it takes no value), default. The lab starts this program some dozens of
+# times in a test, so it loads little: argparse alone would take as long as all of the rest.
+OPTIONS = {
+    "-b": ("bind", int, 0),
+    "--host": ("host", str, ""),  # seen, hold and send: bind this address
+    "--limit": ("limit", float, 1.0),  # seconds to wait for an answer
+    "--tries": ("tries", int, 3),
+    "--rate": ("rate", float, 1000),  # datagrams a second
+    "--ttl": ("ttl", int, 0),
+    "--df": ("df", None, False),  # send: do not fragment
+    "--nodf": ("nodf", None, False),  # send: whoever wants may fragment
+    "--size": ("size", int, 0),  # send: pad to so many bytes
+}
 
 
-def udp_socket(port, host="", to=None):
-    s = socket.socket(family(host, *(to[:1] if to else ())), socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
-    s.bind((host, port))
-    return s
+class Options:
+    """One attribute for each option; the other words in args."""
 
-
-def tcp_socket(port, host="", to=None):
-    s = socket.socket(family(host, *(to[:1] if to else ())), socket.SOCK_STREAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    s.bind((host, port))
-    return s
-
-
-def receive(s, limit):
-    """One datagram within @limit seconds: (text, peer), "refused" or None."""
-    if not select.select([s], [], [], limit)[0]:
-        return None
-    try:
-        data, peer = s.recvfrom(2048)
-    except ConnectionRefusedError:
-        return "refused"
-    return data.decode(errors="replace"), peer
-
-
-def answer_udp(sockets, s, announce=False):
-    try:
-        data, peer = s.recvfrom(65535)
-    except OSError:
-        return
-    words = data[:200].decode(errors="replace").split()
-    if announce:
-        print("from", show(peer), *words[:2], flush=True)
-    reply, out = "%s %d" % (peer[0], peer[1]), s
-    if words[:1] == ["n"] and len(words) >= 2:
-        reply = words[1] + " " + reply
-    elif words[:1] == ["big"]:
-        reply = reply.ljust(int(words[1]))
-    elif words[:1] == ["via"]:
-        out = sockets.get((words[1], int(words[2])), s)
-    try:
-        out.sendto(reply.encode(), peer)
-    except OSError:
-        pass
-
-
-def serve_sockets(udp, listeners, announce=False):
-    conns = []
-    while True:
-        ready = select.select(list(udp.values()) + listeners + conns, [], [])[0]
-        for s in ready:
-            if s in listeners:
-                c, peer = s.accept()
-                if announce:
-                    print("from", show(peer), flush=True)
-                c.sendall(("%s %d\n" % peer[:2]).encode())
-                conns.append(c)
-            elif s in conns:
-                try:
-                    data = s.recv(65536)
-                    if data:
-                        s.sendall(data)
-                except OSError:
-                    data = b""
-                if not data:
-                    conns.remove(s)
-                    s.close()
-            else:
-                answer_udp(udp, s, announce)
-
-
-def cmd_serve(a):
-    udp, listeners = {}, []
-    for host in a.args:
-        for port in PORTS:
-            udp[(host, port)] = udp_socket(port, host)
-            t = tcp_socket(port, host)
-            t.listen(64)
-            listeners.append(t)
-    print("serving", flush=True)
-    serve_sockets(udp, listeners)
-
-
-def ask(s, peer, text="seen", limit=1.0 * SLOW, tries=3):
-    """Sends @text until something answers from @peer; the answer's words or None."""
-    for _ in range(tries):
-        s.sendto(text.encode(), peer)
-        end = time.monotonic() + limit
-        while True:
-            got = receive(s, max(0, end - time.monotonic()))
-            if got is None:
-                break
-            if got != "refused" and got[1][:2] == peer:
-                return got[0].split()
-    return None
-
-
-def cmd_seen(a):
-    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
-    bad = 0
-    for target in a.args:
-        words = ask(s, endpoint(target), limit=a.limit, tries=a.tries)
-        print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
-        bad |= words is None
-    return bad
-
-
-def tcp_seen(port, target, limit):
-    c = tcp_socket(port, to=endpoint(target))
-    c.settimeout(limit)
-    try:
-        c.connect(endpoint(target))
-        words = c.makefile().readline().split()
-    except OSError as e:
-        print("tcp %s: %s" % (target, e), file=sys.stderr)
-        return None, c
-    return words, c
-
-
-def cmd_tcp(a):
-    bad, keep = 0, []
-    for target in a.args:
-        words, c = tcp_seen(a.bind, target, a.limit * a.tries)
-        keep.append(c)
-        print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
-        bad |= not words
-    return bad
-
-
-def cmd_eif(a):
-    server, via = endpoint(a.args[0]), endpoint(a.args[1])
-    s = udp_socket(a.bind, to=server)
-    if not ask(s, server):
-        print("none")
-        return 1
-    words = None
-    for _ in range(a.tries):
-        s.sendto(("via %s %d" % via).encode(), server)
-        end = time.monotonic() + a.limit
-        while words is None:
-            got = receive(s, max(0, end - time.monotonic()))
-            if got is None:
-                break
-            if got != "refused" and got[1][:2] == via:
-                words = got[0].split()
-    print("yes" if words else "no")
-    return 0
-
-
-def cmd_hold(a):
-    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
-    words = ask(s, endpoint(a.args[0]))
-    print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
-    if not words:
-        return 1
-    serve_sockets({("", a.bind): s}, [], announce=True)
-    return 0
-
-
-def cmd_tcphold(a):
-    listener = tcp_socket(a.bind, to=endpoint(a.args[0]))
-    words, keep = tcp_seen(listener.getsockname()[1], a.args[0], 3 * SLOW)
-    print("%s:%s" % (words[0], words[1]) if words else "none", flush=True)
-    if not words:
-        return 1
-    listener.listen(16)
-    serve_sockets({}, [listener], announce=True)
-    return keep is None
-
-
-def cmd_send(a):
-    s = udp_socket(a.bind, a.host, endpoint(a.args[0]))
-    if s.family == socket.AF_INET:
-        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    if a.ttl:
-        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, a.ttl)
-    if a.df:
-        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-    if a.nodf:
-        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
-    s.connect(endpoint(a.args[0]))
-    text = a.args[1].encode()
-    try:
-        s.send(text + b" " * (a.size - len(text)))
-        if not select.select([s], [], [], a.limit)[0]:
-            print("none")
-        else:
-            data = s.recv(65535)
-            print("%d bytes" % len(data) if len(data) > 200 else data.decode())
-    except OSError as e:
-        print("refused" if e.errno == errno.ECONNREFUSED else errno.errorcode[e.errno])
-    return 0
-
-
-def cmd_stream(a):
-    peer = endpoint(a.args[0])
-    s = udp_socket(a.bind, to=peer)
-    stop = []
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    sent, got, seen, first = 0, set(), {}, {}
-    start = time.monotonic()
-
-    def drain(limit):
-        while (r := receive(s, limit)) is not None:
-            limit = 0
-            if r != "refused":
-                words = r[0].split()
-                got.add(int(words[0]))
-                where = words[1] + ":" + words[2]
-                seen[where] = seen.get(where, 0) + 1
-                first.setdefault(where, time.time())
-
-    print("streaming", flush=True)
-    while not stop:
-        due = start + sent / a.rate
-        drain(max(0, due - time.monotonic()))
-        if time.monotonic() >= due:
-            try:
-                s.sendto(b"n %d" % sent, peer)
-            except OSError:
-                pass  # no route for an instant: counted as lost
-            sent += 1
-    end = time.monotonic() + 2 * SLOW
-    while len(got) < sent and time.monotonic() < end:
-        drain(0.05)
-    lost = sorted(set(range(sent)) - got)
-    print(json.dumps({"sent": sent, "lost": len(lost), "first_lost": lost[:5],
-                      "seen": seen, "first": first}))
-    return 0
-
-
-def cmd_tcpstream(a):
-    c = tcp_socket(a.bind, to=endpoint(a.args[0]))
-    c.settimeout(5 * SLOW)
-    sent, echoed, why, longest = 0, b"", None, 0
-    stop = []
-    try:
-        c.connect(endpoint(a.args[0]))
-        hello = c.recv(100).split()
-        where = "%s:%s" % (hello[0].decode(), hello[1].decode())
-    except (OSError, IndexError) as e:
-        print(json.dumps({"sent": 1, "lost": 1, "why": str(e), "stall": 0, "seen": {}}))
-        return 1
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    c.setblocking(False)
-    print("streaming", flush=True)
-    start = last = time.monotonic()
-    end = None
-    while why is None and (end is None or (time.monotonic() < end and echoed.count(b"\n") < sent)):
-        now = time.monotonic()
-        if stop and end is None:
-            end = now + 15 * SLOW
-        try:
-            if end is None and now >= start + sent / a.rate:
-                c.send(b"%d\n" % sent)
-                sent += 1
-            if select.select([c], [], [], 0.5 / a.rate)[0]:
-                data = c.recv(65536)
-                if not data:
-                    why = "closed"
-                echoed += data
-                longest = max(longest, time.monotonic() - last)
-                last = time.monotonic()
-        except BlockingIOError:
-            pass
-        except OSError as e:
-            why = str(e)
-    whole = echoed[:echoed.rfind(b"\n") + 1]
-    good = whole == b"".join(b"%d\n" % i for i in range(whole.count(b"\n")))
-    lost = sent - whole.count(b"\n")
-    if sent > whole.count(b"\n"):
-        longest = max(longest, time.monotonic() - last)
-    print(json.dumps({"sent": sent, "lost": lost if good else sent, "why": why,
-                      "stall": round(longest * 1000), "seen": {where: sent}}))
-    return 0
+    def __init__(self, words):
+        for name, _, default in OPTIONS.values():
+            setattr(self, name, default)
+        self.args = []
+        words = iter(words)
+        for word in words:
+            if word not in OPTIONS:
+                if word.startswith("-"):
+                    sys.exit("peer.py: no option %s\n%s" % (word, __doc__))
+                self.args.append(word)
+                continue
+            name, kind, _ = OPTIONS[word]
+            setattr(self, name, True if kind is None else kind(next(words)))
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("command")
-    p.add_argument("-b", "--bind", type=int, default=0)
-    p.add_argument("--host", default="", help="seen, hold and send: bind this address")
-    p.add_argument("--limit", type=float, default=1.0, help="seconds to wait for an answer")
-    p.add_argument("--tries", type=int, default=3)
-    p.add_argument("--rate", type=float, default=1000, help="datagrams a second")
-    p.add_argument("--ttl", type=int, default=0)
-    p.add_argument("--df", action="store_true", help="send: do not fragment")
-    p.add_argument("--nodf", action="store_true", help="send: whoever wants may fragment")
-    p.add_argument("--size", type=int, default=0, help="send: pad to so many bytes")
-    p.add_argument("args", nargs="*")
-    a = p.parse_intermixed_args()
-    a.limit *= SLOW
-    a.rate /= SLOW
+    command = getattr(peer_talk, "cmd_" + sys.argv[1], None) if sys.argv[1:] else None
+    if not command:
+        sys.exit(__doc__)
+    a = Options(sys.argv[2:])
+    a.limit *= peer_talk.SLOW
+    a.rate /= peer_talk.SLOW
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    sys.exit(globals()["cmd_" + a.command](a))
+    sys.exit(command(a))
 
 
 main()
