@@ -118,7 +118,7 @@ asan:  ## the tests that need no root, under ASan and UBSan
 
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 
-bench:  ## how long the analyser of rules, and einat check as a whole, take on large rule sets
+bench:  ## what a packet costs; how long the analyser of rules and einat check take on large rule sets
 	$(Q)$(MAKE) --no-print-directory $(BENCH_BIN) $(B)/einat
 	$(Q)for b in $(BENCH_BIN); do $$b || exit 1; done
 	$(Q)[ "$$(id -u)" != 0 ] || B=$(B) tests/bench/check.sh
