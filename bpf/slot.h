@@ -186,7 +186,20 @@ static __always_inline bool slot_absent(const struct einat_slot *s, const struct
 	       (proto != EINAT_PROTO_TCP || open || !slot_closing(s, c, now));
 }
 
-/* LIVE -> FREEING -> FREE; false if it was used anew or refreshed since @seq and @last_out. */
+/* FREEING -> LIVE, by its owner. */
+static __always_inline void slot_keep(const struct slot_ref *r)
+{
+	bpf_spin_lock(&r->lock->lock);
+	r->s->state = SLOT_LIVE;
+	bpf_spin_unlock(&r->lock->lock);
+}
+
+/*
+ * LIVE -> FREEING -> FREE; false if it was used anew or refreshed since @seq and @last_out, or if
+ * the kernel does not delete its by_internal entry now: it tells -EBUSY where it was interrupted
+ * while it changed that map (5.11 to 6.6), and later ones -ETIMEDOUT. The entry of a free slot
+ * would keep its endpoint from ever having a binding again; so the slot is left to the next sweep.
+ */
 static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u16 seq,
 				      __u32 last_out, bool force)
 {
@@ -215,7 +228,10 @@ static __always_inline bool slot_free(const struct slot_ref *r, __u32 slot, __u1
 		n = bpf_map_lookup_elem(&by_internal, &ep);
 		if (!n || *n != slot)
 			continue;
-		bpf_map_delete_elem(&by_internal, &ep);
+		if (bpf_map_delete_elem(&by_internal, &ep)) {
+			slot_keep(r);
+			return false;
+		}
 		if (counted)
 			host_del(ip_of(&r->s->addr)->d[0], ip_of(&r->s->addr)->d[1], i);
 	}
