@@ -3,8 +3,7 @@
 #ifndef EINAT_BPF_ICMP_H
 #define EINAT_BPF_ICMP_H
 
-#include "bpf/binding.h"
-#include "bpf/rewrite.h"
+#include "bpf/fragment.h"
 
 /* The quoted packet: offsets from the start of the packet, endpoint of the side that we own. */
 struct quoted {
@@ -155,6 +154,8 @@ static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 		goto unknown;
 	if (binding_of_internal(p, c, &q.addr, q.port, q.proto, 0, &b) != FOUND)
 		goto unknown;
+	if (p->more)
+		fragment_note(p, EINAT_OUT, b.slot, b.seq);
 	if (icmp_error_rewrite(skb, p, &q, &b, IP_SOURCE))
 		return REASON_REWRITE_FAILED;
 	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_ICMP_ERROR;
@@ -175,6 +176,8 @@ static __noinline int icmp_error_in(struct __sk_buff *skb, const struct pkt *p,
 	e = ext_index(c, p->active, &q.addr);
 	if (e < 0 || !binding_of_external(p, c, e, q.proto, q.port, &b))
 		return REASON_ICMP_UNKNOWN;
+	if (p->more)
+		fragment_note(p, EINAT_IN, b.slot, b.seq);
 	if (icmp_error_rewrite(skb, p, &q, &b, IP_DEST))
 		return REASON_REWRITE_FAILED;
 	mark_inbound(skb, c);

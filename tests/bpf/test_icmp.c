@@ -3,6 +3,7 @@
 #include "tests/bpf/harness.h"
 
 #define R(x) REASON_##x
+#define MF   0x2000
 
 /* What went out, as the inside and as the outside knows it; then the same inwards. */
 #define PAIR(name, ctor, in_args, out_args)                                                        \
@@ -65,6 +66,12 @@ static void bound(struct lab *lab)
 	{                                                                                          \
 		OUT_, ICMP_ERR(t, c, from, REMOTE, &q##_lan, __VA_ARGS__), R(ICMP_ERROR),          \
 			ICMP_ERR(t, c, EXT, REMOTE, &q##_wan, __VA_ARGS__)                         \
+	}
+
+/* The later fragment of one. */
+#define ERR_REST(s, d)                                                                             \
+	{                                                                                          \
+		.proto = IPPROTO_ICMP, .src = s, .dst = d, .frag = 9, .id = 7, .len = 40           \
 	}
 
 static const struct test_case cases[] = {
@@ -176,6 +183,14 @@ static const struct test_case cases[] = {
 	  bound,
 	  { { IN_, ICMP_ERR(3, 4, REMOTE2, EXT, &udp_out_wan), R(ICMP_ERROR),
 	      ICMP_ERR(3, 4, REMOTE2, LAN_A, &udp_out_lan), .mark_out = 0x40 } } },
+	{ "an error in fragments",
+	  bound,
+	  { INWARDS(3, 4, tcp_out, .frag = MF, .id = 7),
+	    { IN_, ERR_REST(ROUTER, EXT), R(FRAGMENT), ERR_REST(ROUTER, LAN_A), .mark_out = 0x40 },
+	    OUTWARDS(11, 0, INNER_ROUTER, udp_in, .frag = MF, .id = 7),
+	    { OUT_, ERR_REST(INNER_ROUTER, REMOTE), R(FRAGMENT), ERR_REST(EXT, REMOTE) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &unbound, .frag = MF, .id = 7), R(ICMP_UNKNOWN) },
+	    { IN_, ERR_REST(ROUTER, EXT), R(FRAG_UNKNOWN) } } },
 	{ "outwards, no refresh",
 	  bound,
 	  { { CLOCK, .arg = T_ICMP },
