@@ -164,16 +164,21 @@ __noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
 }
 
 /*
- * The slice that takes a new flow of @p, or -1. @own: the source is an external address, so that
- * "src" does not know it: hairpin from this host itself.
+ * The slice that takes a new flow of @p, were it of @proto, or -1. @own: the source is an external
+ * address, so that "src" does not know it: hairpin from this host itself.
  */
-static __noinline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
+static __noinline int classify_as(struct __sk_buff *skb, const struct pkt *p, __u32 proto, bool own)
 {
 	__u32 mask = own ? ~0u : lpm_src(&p->saddr);
 
 	if (mask)
 		mask &= ~lpm_exdst(&p->daddr);
-	return mask ? slice_choose(p->active, mask, p->proto, skb->mark) : -1;
+	return mask ? slice_choose(p->active, mask, proto, skb->mark) : -1;
+}
+
+static __always_inline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
+{
+	return classify_as(skb, p, p->proto, own);
 }
 
 /* RFC 1918 and RFC 6598; for IPv6 RFC 4193. */

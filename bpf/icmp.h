@@ -147,7 +147,7 @@ static __always_inline int icmp_error_rewrite(struct __sk_buff *skb, const struc
 static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 				     const struct einat_cfg *c)
 {
-	struct quoted q = {};
+	struct quoted q = { .proto = EINAT_PROTO_COUNT };
 	struct bind b = {};
 
 	if (!quoted_parse(skb, p, EINAT_OUT, &q))
@@ -160,7 +160,12 @@ static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 		return REASON_REWRITE_FAILED;
 	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_ICMP_ERROR;
 unknown:
-	return p->from_ext ? REASON_EXTERNAL_SOURCE : guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
+	if (p->from_ext)
+		return REASON_EXTERNAL_SOURCE;
+	/* of the slice that has the protocol it is about, whether or not that one has ICMP */
+	if (classify_as(skb, p, q.proto, false) >= 0)
+		return REASON_GUARD;
+	return guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
 }
 
 /** icmp_error_in() - error from outside about a packet of binding's; returns a reason. */

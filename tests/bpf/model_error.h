@@ -57,7 +57,8 @@ static void step_error(struct play *p)
 	for (unsigned h = 0; h < COUNT_OF(host); h++)
 		if (host[h] == from)
 			check_packet(p, EINAT_OUT, &err,
-				     m_slice(m, h, EINAT_PROTO_ICMP, 1, false) >= 0
+				     m_slice(m, h, EINAT_PROTO_ICMP, 1, false) >= 0 ||
+						     m_slice(m, h, b->proto, 1, false) >= 0
 					     ? R(GUARD)
 					     : R(ICMP_UNKNOWN),
 				     NULL, 1);

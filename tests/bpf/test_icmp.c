@@ -57,6 +57,12 @@ static void bound(struct lab *lab)
 	}
 }
 
+static void without_icmp(struct lab *lab)
+{
+	lab->cfg.slices[0].protos = 1 << EINAT_PROTO_UDP;
+	lab_apply(lab);
+}
+
 #define INWARDS(t, c, q, ...)                                                                      \
 	{                                                                                          \
 		IN_, ICMP_ERR(t, c, ROUTER, EXT, &q##_wan, __VA_ARGS__), R(ICMP_ERROR),            \
@@ -132,6 +138,15 @@ static const struct test_case cases[] = {
 	{ "outwards, unknown: the slice's own do not leave",
 	  bound,
 	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &unbound_in), R(ICMP_UNKNOWN) } } },
+	{ "outwards, unknown: of a slice by the protocol that the error is about",
+	  without_icmp,
+	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in, .quote_l4 = 7), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 3, LAN_A, EXCLUDED, &unbound_in), R(ICMP_UNKNOWN) },
+	    { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &tcp_in_lan), R(ICMP_UNKNOWN) },
+	    { OUT_, ICMP_ERR(3, 1, LAN_A, REMOTE, &pong_lan), R(ICMP_UNKNOWN) },
+	    { OUT_, ICMP_ERR(3, 1, LAN_A, REMOTE, &gre), R(ICMP_UNKNOWN) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &unbound_in), R(ICMP_UNKNOWN) } } },
 	{ "errors inwards end no binding and refresh none",
 	  bound,
