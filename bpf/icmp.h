@@ -152,6 +152,9 @@ static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 
 	if (!quoted_parse(skb, p, EINAT_OUT, &q))
 		goto unknown;
+	/* an endpoint of an external address has a binding for hairpin alone, see packet_out() */
+	if (p->to_ext < 0 && ext_index(c, p->active, &q.addr) >= 0)
+		goto unknown;
 	if (binding_of_internal(p, c, &q.addr, q.port, q.proto, 0, &b) != FOUND)
 		goto unknown;
 	if (p->more)

@@ -50,6 +50,12 @@ static void step_error(struct play *p)
 		return;
 	}
 	got.src = ext;
+	/* what has an external address reaches the outside as it is: see packet_out() */
+	live &= m_ext(m, b->iaddr) < 0;
+	if (!live && m_ext(m, from) >= 0) {
+		check_packet(p, EINAT_OUT, &err, R(EXTERNAL_SOURCE), NULL, 1);
+		return;
+	}
 	if (live) {
 		check_packet(p, EINAT_OUT, &err, R(ICMP_ERROR), &got, 1);
 		return;

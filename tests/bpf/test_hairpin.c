@@ -9,6 +9,10 @@ static const struct spec hair_in = UDP(EXT, 20200, LAN_A, 20100); /* to A, from 
 static const struct spec hair_in_wan = UDP(EXT, 20200, EXT, 20100);
 static const struct spec hair_out = UDP(LAN_B, 20200, EXT, 20100); /* as B sent it */
 
+static const struct spec own_in = UDP(REMOTE, 53, EXT, 40000); /* to this host, as it came */
+static const struct spec own_hair = UDP(EXT, 20100, EXT, 40000); /* the same, from A */
+static const struct spec own_hair_wan = UDP(EXT, 20100, EXT, 20000);
+
 /* A has a binding on 20100 that B knows: UDP and TCP. */
 static void peer(struct lab *lab)
 {
@@ -66,6 +70,13 @@ static const struct test_case cases[] = {
 	    { OUT_, UDP(LAN_A, 20100, EXT, 20000), R(HAIRPIN), UDP(EXT, 20100, EXT, 20000) },
 	    { IN_, UDP(EXT, 20100, EXT, 20000), R(TRANSLATED), UDP(EXT, 20100, EXT, 40000) },
 	    { OUT_, UDP(EXT, 40000, EXT, 20101), R(HAIRPIN_LOCAL) } } },
+	{ "icmp error of this host: its own endpoint has a binding for hairpin alone",
+	  peer_few,
+	  { { OUT_, UDP(EXT, 20300, EXT, 20100), R(HAIRPIN), UDP(EXT, 20300, EXT, 20100) },
+	    { OUT_, UDP(EXT, 40000, EXT, 20100), R(HAIRPIN), UDP(EXT, 20000, EXT, 20100) },
+	    { OUT_, ICMP_ERR(3, 3, EXT, REMOTE, &own_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 3, EXT, EXT, &own_hair), R(HAIRPIN),
+	      ICMP_ERR(3, 3, EXT, EXT, &own_hair_wan) } } },
 	{ "icmp error about a hairpinned packet",
 	  peer,
 	  { { OUT_, UDP(LAN_B, 20200, EXT, 20100), R(HAIRPIN), UDP(EXT, 20200, EXT, 20100) },
