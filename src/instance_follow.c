@@ -18,6 +18,17 @@ void instance_on_conntrack(struct instance *inst)
 		inst->ct_lost = true;
 }
 
+/*
+ * Whether the link is not the known one any more, as in the midst of a change of addresses: an
+ * event that is still to be read tells of it.
+ */
+static bool is_overtaken(const struct instance *inst)
+{
+	struct link_info now;
+
+	return !observe_link(inst->cif, &now, NULL) && !link_info_eq(&now, &inst->link);
+}
+
 void instance_try_apply(struct instance *inst, const char *why)
 {
 	struct err err;
@@ -25,7 +36,10 @@ void instance_try_apply(struct instance *inst, const char *why)
 	if (!inst->engine)
 		return;
 	inst->retry = instance_apply(inst, &err);
-	if (inst->retry)
+	if (inst->retry && is_overtaken(inst))
+		log_debug("%s: after %s: %s; the link has changed again meanwhile", inst->cif->name,
+			  why, err.text);
+	else if (inst->retry)
 		log_error("%s: after %s: %s; trying again", inst->cif->name, why, err.text);
 	else
 		log_debug("%s: applied after %s", inst->cif->name, why);

@@ -68,4 +68,20 @@ away "no address at the start" must_start --proto all --ports 20000-29999 \
 	--forward udp:26100=192.168.1.3:9000
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
+
+# A change as networkd makes it: the old address goes a moment after the new one has come. With
+# hairpin, routes name the addresses, and the kernel takes none of one that has gone.
+must_start --proto udp --ports 20000-29999 --hairpin-if lan
+turned() { [ "$(at router ip rule | grep -c "to $1 iif lan ipproto udp dport 20000-29999")" = 1 ]; }
+alone() { [ "$(einat status -i wan --json | json "d['interfaces'][0]['external']")" = "['$1']" ]; }
+old=$EXT
+for new in 203.0.113.3 203.0.113.4 203.0.113.5 "$EXT"; do
+	at router sh -c "ip addr add $new/24 dev wan; ip addr del $old/24 dev wan
+		ip addr add $new/24 dev wan 2>/dev/null" # the second of a network goes with the first
+	check "from $old to $new: einat follows" wait_for 5 alone "$new"
+	check "from $old to $new: so does hairpin" wait_for 5 turned "$new"
+	old=$new
+done
+check_not "no error was reported of what lasts a moment" logged einat "error:"
+check "stop after that" stop_einat
 finish_tests
