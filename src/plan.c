@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,19 +299,29 @@ static int plan_local_ports(struct plan *p, const struct observed *obs)
 	return ret;
 }
 
+static int plan_hairpin_ifs(struct hairpin_spec *h, const struct conf_if *c)
+{
+	h->in_ifs = calloc(c->n_hairpin_ifs + 1, sizeof(*h->in_ifs));
+	for (size_t i = 0; h->in_ifs && i < c->n_hairpin_ifs; i++) {
+		h->in_ifs[i] = strdup(c->hairpin_ifs[i]);
+		if (!h->in_ifs[i])
+			return -ENOMEM;
+		h->n_in_ifs++;
+	}
+	return h->in_ifs ? 0 : -ENOMEM;
+}
+
 static int plan_hairpin(struct plan *p, const struct conf_if *c, const struct link_info *link)
 {
 	struct hairpin_spec *h = &p->hairpin;
-	int ret = 0;
+	int ret = plan_hairpin_ifs(h, c);
 
-	h->ifname = c->name;
+	h->ifname = p->ifname;
 	h->ifindex = link->ifindex;
 	h->has_mac = link->ether;
 	memcpy(h->mac, link->mac, sizeof(h->mac));
 	h->external = p->nft.external;
 	h->n_external = link->n_addr;
-	h->in_ifs = c->hairpin_ifs;
-	h->n_in_ifs = c->n_hairpin_ifs;
 	h->protos = p->nft.kept_protos & ~(unsigned)PROTO_ICMP;
 	for (unsigned proto = 0; proto < PROTO_COUNT && !ret; proto++) {
 		ret = port_set_copy(&h->ports[proto], &p->nft.kept[proto]);
@@ -361,7 +372,8 @@ int plan_build(const struct conf_if *conf, const struct observed *obs, struct pl
 			      conf->n_slices, EINAT_MAX_SLICES);
 		goto fail;
 	}
-	p->nft.ifname = conf->name;
+	snprintf(p->ifname, sizeof(p->ifname), "%s", conf->name);
+	p->nft.ifname = p->ifname;
 	p->nft.ifindex = obs->link->ifindex;
 	p->ipv6 = p->nft.ipv6 = conf->ipv6;
 	p->nft.rest = choose_rest(conf, obs->foreign, false);
@@ -415,6 +427,9 @@ void plan_free(struct plan *p)
 	}
 	for (size_t i = 0; i < p->n_warnings; i++)
 		free(p->warnings[i]);
+	for (size_t i = 0; i < p->hairpin.n_in_ifs; i++)
+		free(p->hairpin.in_ifs[i]);
+	free(p->hairpin.in_ifs);
 	free(p->warnings);
 	free(p->nft.slices);
 	free(p->nft.external);

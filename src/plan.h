@@ -40,6 +40,7 @@ struct plan_static {
 };
 
 struct plan {
+	char ifname[16];
 	struct nft_spec nft;
 	struct hairpin_spec hairpin;
 	struct einat_cfg cfg; /* all but ext[], which the engine numbers */
@@ -55,6 +56,7 @@ struct plan {
 	size_t n_warnings;
 };
 
+/** plan_build() - nothing of @conf is needed any more afterwards: a reload may replace it. */
 int plan_build(const struct conf_if *conf, const struct observed *obs, struct plan **ret_plan,
 	       struct err *err);
 void plan_free(struct plan *p);

@@ -331,6 +331,26 @@ static void limits_of_hosts(void **state)
 	assert_int_equal(f->plan->cfg.max_per_host[EINAT_PROTO_UDP], 0);
 }
 
+/* While the interface is absent a reload replaces the configuration, and the plan stays. */
+static void outlives_the_configuration(void **state)
+{
+	char name[] = "wan", lan[] = "lan", *ifs[] = { lan };
+	struct fixture *f = *state;
+
+	f->cif.name = name;
+	f->cif.hairpin_ifs = ifs;
+	f->cif.n_hairpin_ifs = 1;
+	build(f);
+	memset(name, '?', sizeof(name) - 1);
+	memset(lan, '?', sizeof(lan) - 1);
+	ifs[0] = NULL;
+	assert_string_equal(f->plan->nft.ifname, "wan");
+	assert_string_equal(f->plan->hairpin.ifname, "wan");
+	assert_int_equal(f->plan->hairpin.n_in_ifs, 1);
+	assert_string_equal(f->plan->hairpin.in_ifs[0], "lan");
+	f->cif.n_hairpin_ifs = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +371,7 @@ int main(void)
 		T(ports_of_live_bindings_are_kept_from_masquerade),
 		T(tcp_time_outs),
 		T(limits_of_hosts),
+		T(outlives_the_configuration),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
