@@ -104,6 +104,11 @@ bool engine_fits(const struct engine *e, const struct plan *plan, const struct l
 	return fits(e->dp, e->ext, plan, link);
 }
 
+bool engine_can(const struct engine *e, const struct plan *plan)
+{
+	return (e->ipv6 || !plan->ipv6) && (e->nptv6 || !plan->npt.on);
+}
+
 static struct bpf_map *skel_map(struct engine *e, enum dp_map map)
 {
 	return bpf_object__find_map_by_name(e->skel->obj, dp_map_name(map));
@@ -188,8 +193,8 @@ static int load(struct engine *e, const struct link_info *link, const struct pla
 	e->skel->rodata->have_coarse_clock = probe_coarse_clock();
 	e->skel->rodata->preemptible = probe_preempt_rt();
 	e->skel->rodata->n_planes = e->n_planes;
-	e->skel->rodata->ipv6 = plan->ipv6;
-	e->skel->rodata->nptv6 = plan->npt.on;
+	e->skel->rodata->ipv6 = e->ipv6 = plan->ipv6;
+	e->skel->rodata->nptv6 = e->nptv6 = plan->npt.on;
 	ret = einat_bpf__load(e->skel);
 	if (ret)
 		return probe_explain(-ret, err);

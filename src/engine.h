@@ -35,6 +35,8 @@ int engine_configure(struct engine *e, const struct plan *plan, const struct lin
  * what fits is served; another engine_open() makes larger maps and takes the bindings along.
  */
 bool engine_fits(const struct engine *e, const struct plan *plan, const struct link_info *link);
+/** engine_can() - whether the programs translate all that @plan claims; if not, other ones must. */
+bool engine_can(const struct engine *e, const struct plan *plan);
 int engine_attach(struct engine *e, struct err *err);
 /** engine_detach() - take the programs, pins and the clsact qdisc (if made here) away. */
 int engine_detach(struct engine *e, struct err *err);

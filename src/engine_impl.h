@@ -16,6 +16,7 @@ struct engine {
 	struct attachment old;
 	bool reuse; /* old_dp's maps are used as they are */
 	bool taken_over, attached;
+	bool ipv6, nptv6; /* its programs translate IPv6, prefixes */
 	int ifindex;
 	char ifname[16];
 	char pin[PATH_MAX];

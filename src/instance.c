@@ -189,17 +189,14 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 	inst->conf = conf;
 	inst->cif = cif;
 	instance_suspend(inst, false);
-	if (ret)
-		return ret;
-	if (family)
+	if (!ret && family)
 		ret = change_family(inst, err);
-	if (ret)
-		return ret;
-	if (set_operator_ports(inst))
-		return err_sys(err, ENOMEM, "cannot reload %s", cif->name);
-	if (!old)
+	if (!ret && set_operator_ports(inst))
+		ret = err_sys(err, ENOMEM, "cannot reload %s", cif->name);
+	if (!ret && !old)
 		return 0; /* the interface is absent: link_back() will use the new one */
-	ret = instance_start_engine(inst, err);
+	if (!ret)
+		ret = instance_start_engine(inst, err);
 	if (!ret)
 		engine_close(old);
 	if (!ret)

@@ -230,19 +230,28 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	return 0;
 }
 
-/* More addresses than the maps were made for: larger ones, bindings come along. */
-static void enlarge(struct instance *inst, const struct plan *plan)
+/*
+ * More addresses than the maps were made for: larger ones, bindings come along. After a reload that
+ * could not load its programs: these, for nothing may be claimed that those in place let pass.
+ */
+static int enlarge(struct instance *inst, const struct plan *plan, struct err *err)
 {
 	struct engine *old = inst->engine;
-	struct err err = { "" };
+	bool can = engine_can(old, plan);
+	struct err why = { "" };
+	int ret;
 
-	if (engine_fits(old, plan, &inst->link))
-		return;
-	if (instance_start_engine(inst, &err))
-		log_error("%s: not all external addresses can be served: %s", inst->cif->name,
-			  err.text);
-	else
+	if (can && engine_fits(old, plan, &inst->link))
+		return 0;
+	ret = instance_start_engine(inst, &why);
+	if (!ret)
 		engine_close(old);
+	else if (!can)
+		return err_set(err, -ret, "%s", why.text);
+	else
+		log_error("%s: not all external addresses can be served: %s", inst->cif->name,
+			  why.text);
+	return 0;
 }
 
 int instance_apply(struct instance *inst, struct err *err)
@@ -253,7 +262,7 @@ int instance_apply(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = make_plan(inst, &plan, err);
 	if (!ret)
-		enlarge(inst, plan);
+		ret = enlarge(inst, plan, err);
 	if (!ret)
 		instance_forget_prefixes(inst, plan);
 	if (!ret)

@@ -77,6 +77,18 @@ check_eq "off: no rule of IPv6" "$(einat_rules | grep -c 'ip6\|ipv6')" 0
 result=$(stream_end four "$four")
 check_eq "a stream of IPv4 through it all: one endpoint" "$(json "len(d['seen'])" <<<"$result")" 1
 check_eq "a stream of IPv4 through it all: lost" "$(json "d['lost']" <<<"$result")" 0
+# programs that translate IPv6 cannot be loaded: those in place would let it pass
+tries() { [ "$(grep -c "trying again" "$T/einat")" -ge "$1" ]; }
+prlimit --pid "$EINAT_PID" --nofile=$(($(find "/proc/$EINAT_PID/fd" | wc -l) + 10)):
+check "SIGHUP, on, without room for it" reload true
+check "it is tried again" wait_for 10 tries 2
+check_match "until then h1's IPv6 is online" "$(seen h1 25007 $B1:7000)" "^$EXT6:"
+check_eq "by masquerade" "$(conntrack6_of udp fd00:1::2 25007)" masquerade
+check_eq "no packet left with a unique local source" "$(leaks6)" 0
+prlimit --pid "$EINAT_PID" --nofile=1024:
+port=25100 # of a new flow each time
+on6() { port=$((port + 1)) && seen h1 $port $B1:7000 >/dev/null && claimed6 $port; }
+check "then it is on" wait_for 10 on6
 check "SIGHUP, on once more" reload true
 check_eq "on: IPv6 is translated" "$(seen h1 25005 $B1:7000 $B2:7000)" "$EXT6:25005 $EXT6:25005"
 check "stop" stop_einat
