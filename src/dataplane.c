@@ -141,21 +141,24 @@ int dataplane_open_fds(const int fds[DP_MAP_COUNT], struct dataplane **ret_dp, s
 	return 0;
 }
 
-static void take_map(int fds[DP_MAP_COUNT], uint32_t map_id)
+/* What cannot be opened is not missing: no descriptor may be left, say. */
+static int take_map(int fds[DP_MAP_COUNT], uint32_t map_id, struct err *err)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);
 	int fd = bpf_map_get_fd_by_id(map_id);
+	int ret = 0;
 
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
-		for (int i = 0; i < DP_MAP_COUNT; i++)
-			if (fds[i] < 0 && !strcmp(info.name, map_names[i])) {
-				fds[i] = fd;
-				return;
-			}
-	close(fd);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		ret = err_sys(err, errno, "cannot open the map %u of the attached program", map_id);
+	for (int i = 0; i < DP_MAP_COUNT && !ret; i++)
+		if (fds[i] < 0 && !strcmp(info.name, map_names[i])) {
+			fds[i] = fd;
+			return 0;
+		}
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 static int prog_maps(uint32_t prog_id, int fds[DP_MAP_COUNT], struct err *err)
@@ -172,7 +175,7 @@ static int prog_maps(uint32_t prog_id, int fds[DP_MAP_COUNT], struct err *err)
 		ret = err_sys(err, errno, "cannot read about the attached program %u", prog_id);
 	close(fd);
 	for (uint32_t i = 0; !ret && i < info.nr_map_ids && i < 64; i++)
-		take_map(fds, ids[i]);
+		ret = take_map(fds, ids[i], err);
 	return ret;
 }
 

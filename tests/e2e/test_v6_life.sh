@@ -82,6 +82,7 @@ tries() { [ "$(grep -c "trying again" "$T/einat")" -ge "$1" ]; }
 prlimit --pid "$EINAT_PID" --nofile=$(($(find "/proc/$EINAT_PID/fd" | wc -l) + 10)):
 check "SIGHUP, on, without room for it" reload true
 check "it is tried again" wait_for 10 tries 2
+check_not "maps that cannot be opened are not called missing" logged einat "another version"
 check_match "until then h1's IPv6 is online" "$(seen h1 25007 $B1:7000)" "^$EXT6:"
 check_eq "by masquerade" "$(conntrack6_of udp fd00:1::2 25007)" masquerade
 check_eq "no packet left with a unique local source" "$(leaks6)" 0
