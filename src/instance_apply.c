@@ -223,6 +223,7 @@ int instance_start_engine(struct instance *inst, struct err *err)
 		return ret;
 	}
 	inst->engine = e;
+	inst->detached = false;
 	if (others)
 		instance_forget_unknown(inst, plan);
 	plan_free(plan);

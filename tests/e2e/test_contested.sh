@@ -68,6 +68,21 @@ check "when the loop has ended, the rules are back" wait_for 10 hairpin_rule
 rules_back() { at router ip rule | diff "$T/rules" -; }
 check "as they were" wait_for 2 rules_back
 
+check "stop" stop_einat
+
+# ---- the programs ---------------------------------------------------------------------
+must_start --proto udp --ports 20000-20063 --attach clsact
+start fight router sh -c 'while :; do tc qdisc del dev wan clsact 2>/dev/null; sleep 0.05; done'
+fight=$PID
+check "a loop that detaches einat is noticed" wait_for 20 logged einat \
+	"einat's attachment to the interface: undone"
+check_match "masquerade serves what is new" "$(seen h1 25201 $A1:7000)" "^$EXT:"
+finish "$fight"
+kill -HUP "$EINAT_PID"
+check "a reload attaches it" wait_for 10 eval 'logged einat "read anew" && at router tc filter show dev wan egress | grep -q einat_out'
+at h1 "$PY" "$LAB_DIR/fullslice.py" flood "$A1" 100 1 >"$T/flood"
+check "the fill of the slice is looked at again" wait_for 5 logged einat "ports of slice 1 are in use"
+
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 finish_tests
