@@ -154,13 +154,24 @@ static int size_maps(struct engine *e, const struct sizes *want, struct err *err
 	return 0;
 }
 
-static int find_old(struct engine *e, struct err *err)
+static int open_last(struct engine *e, const struct engine *last, struct err *err)
+{
+	int fds[DP_MAP_COUNT];
+
+	for (int i = 0; i < DP_MAP_COUNT; i++)
+		fds[i] = dataplane_fd(last->dp, i);
+	return dataplane_open_fds(fds, &e->old_dp, err);
+}
+
+static int find_old(struct engine *e, const struct engine *last, struct err *err)
 {
 	uint32_t id;
 	int ret = attach_find(e->ifindex, &e->old, err);
 
-	if (ret || e->old.mode == ATTACHED_NONE)
+	if (ret)
 		return ret;
+	if (e->old.mode == ATTACHED_NONE)
+		return last ? open_last(e, last, err) : 0;
 	id = e->old.out_prog ? e->old.out_prog : e->old.in_prog;
 	ret = dataplane_open_prog(id, &e->old_dp, err);
 	if (ret == -EPROTO) {
@@ -276,8 +287,9 @@ static int choose_mode(struct engine *e, const char *pin_dir, enum conf_attach a
 	return 0;
 }
 
-int engine_open(const struct link_info *link, const struct plan *plan, const char *pin_dir,
-		enum conf_attach attach, struct engine **ret_engine, struct err *err)
+int engine_open(const struct link_info *link, const struct plan *plan, const struct engine *last,
+		const char *pin_dir, enum conf_attach attach, struct engine **ret_engine,
+		struct err *err)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int ret;
@@ -288,7 +300,7 @@ int engine_open(const struct link_info *link, const struct plan *plan, const cha
 	e->ifindex = link->ifindex;
 	snprintf(e->ifname, sizeof(e->ifname), "%s", link->name);
 	e->attach = attach;
-	ret = find_old(e, err);
+	ret = find_old(e, last, err);
 	if (!ret)
 		ret = choose_mode(e, pin_dir, attach, err);
 	if (!ret)

@@ -14,11 +14,14 @@ struct engine;
 /**
  * engine_open() - load for @link. A data plane that is already attached there is taken over:
  * its maps are reused, or its bindings are copied where the new plan needs larger maps.
+ * @last: the engine that serves the interface until now, or NULL: its data plane is taken over also
+ *        if another program has taken that off the interface
  * @pin_dir: where TCX links are pinned, below it one folder per interface; NULL: the default
  * Nothing is attached or changed yet. -EPERM, or -EOPNOTSUPP naming what the kernel lacks.
  */
-int engine_open(const struct link_info *link, const struct plan *plan, const char *pin_dir,
-		enum conf_attach attach, struct engine **ret_engine, struct err *err);
+int engine_open(const struct link_info *link, const struct plan *plan, const struct engine *last,
+		const char *pin_dir, enum conf_attach attach, struct engine **ret_engine,
+		struct err *err);
 /**
  * engine_keep_parked() - addresses that @old, which served the interface until now, keeps in case
  * they return are kept by @e too, unless that has new maps.

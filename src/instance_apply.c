@@ -198,8 +198,8 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = fail_at("load", err);
 	if (!ret)
-		ret = engine_open(&inst->link, plan, inst->conf->pin_dir, inst->cif->attach, &e,
-				  err);
+		ret = engine_open(&inst->link, plan, inst->engine, inst->conf->pin_dir,
+				  inst->cif->attach, &e, err);
 	if (!ret && inst->engine)
 		engine_keep_parked(e, inst->engine);
 	/* an earlier einat's table must not claim what the data plane takes no more */

@@ -72,6 +72,8 @@ check "stop" stop_einat
 
 # ---- the programs ---------------------------------------------------------------------
 must_start --proto udp --ports 20000-20063 --attach clsact
+hold held h2 25200 $A1:7000
+held=$PID to=$ENDPOINT
 start fight router sh -c 'while :; do tc qdisc del dev wan clsact 2>/dev/null; sleep 0.05; done'
 fight=$PID
 check "a loop that detaches einat is noticed" wait_for 20 logged einat \
@@ -80,6 +82,8 @@ check_match "masquerade serves what is new" "$(seen h1 25201 $A1:7000)" "^$EXT:"
 finish "$fight"
 kill -HUP "$EINAT_PID"
 check "a reload attaches it" wait_for 10 eval 'logged einat "read anew" && at router tc filter show dev wan egress | grep -q einat_out'
+check_eq "a binding is served as before" "$(send far 7777 "$to")" "$FAR 7777"
+finish "$held"
 at h1 "$PY" "$LAB_DIR/fullslice.py" flood "$A1" 100 1 >"$T/flood"
 check "the fill of the slice is looked at again" wait_for 5 logged einat "ports of slice 1 are in use"
 
