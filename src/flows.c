@@ -38,6 +38,14 @@ static bool is_external(const struct link_info *link, const struct net_addr *a)
 	return false;
 }
 
+static bool is_own(const struct link_info *link, const struct net_addr *a)
+{
+	for (size_t i = 0; i < link->n_own; i++)
+		if (net_addr_eq(&link->own[i], a))
+			return true;
+	return is_external(link, a);
+}
+
 /* A flow begun by the remote side (endpoint-independent filtering), seen from inside. */
 static struct ct_flow turned(const struct ct_flow *f)
 {
@@ -262,7 +270,7 @@ static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, struct
 {
 	struct binding b;
 
-	return stray(f, data) && !is_external(link, &f->src) &&
+	return stray(f, data) && !is_own(link, &f->src) &&
 	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
 	       may_leave(way_of(rq, &f->dst, link));
 }

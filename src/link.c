@@ -34,8 +34,8 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 struct addr_dump {
 	int ifindex;
 	struct addr_list {
-		struct net_addr v[LINK_MAX_ADDRS];
-		bool deprecated[LINK_MAX_ADDRS];
+		struct net_addr v[LINK_MAX_ADDRS + LINK_MAX_OWN];
+		bool deprecated[LINK_MAX_ADDRS + LINK_MAX_OWN];
 		size_t n;
 	} primary, secondary;
 };
@@ -45,7 +45,7 @@ static void addr_append(struct addr_list *l, const struct net_addr *a, bool depr
 	for (size_t i = 0; i < l->n; i++)
 		if (net_addr_eq(&l->v[i], a)) /* it may stand there with several lengths */
 			return;
-	if (l->n == LINK_MAX_ADDRS)
+	if (l->n == sizeof(l->v) / sizeof(l->v[0]))
 		return;
 	l->deprecated[l->n] = deprecated;
 	l->v[l->n++] = *a;
@@ -82,6 +82,12 @@ static int on_addr(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
+static void own_append(struct link_info *info, const struct net_addr *a)
+{
+	if (info->n_own < LINK_MAX_OWN)
+		info->own[info->n_own++] = *a;
+}
+
 static int read_addrs(struct rtnl *r, struct link_info *info)
 {
 	char buf[MSG_BUF] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -101,7 +107,9 @@ static int read_addrs(struct rtnl *r, struct link_info *info)
 		addr_append(&d.primary, &d.secondary.v[i], d.secondary.deprecated[i]);
 	memcpy(info->addr, d.primary.v, sizeof(info->addr));
 	memcpy(info->deprecated, d.primary.deprecated, sizeof(info->deprecated));
-	info->n_addr = d.primary.n;
+	info->n_addr = d.primary.n < LINK_MAX_ADDRS ? d.primary.n : LINK_MAX_ADDRS;
+	for (size_t i = info->n_addr; i < d.primary.n; i++)
+		own_append(info, &d.primary.v[i]);
 	return 0;
 }
 
@@ -272,19 +280,12 @@ static int read_addrs6(struct rtnl *r, struct link_info *info)
 	return 0;
 }
 
-static void own_append(struct link_info *info, const struct net_addr *a)
-{
-	if (info->n_own < LINK_MAX_OWN)
-		info->own[info->n_own++] = *a;
-}
-
 void link_use_ipv6(struct link_info *info)
 {
 	const struct link_addr6 *six = &info->six;
 	size_t half = LINK_MAX_ADDRS / 2, n6 = six->n_ext < half ? six->n_ext : half;
 
 	info->ipv6 = true;
-	info->n_own = 0;
 	while (info->n_addr > LINK_MAX_ADDRS - n6)
 		own_append(info, &info->addr[--info->n_addr]);
 	for (size_t i = 0; i < six->n_ext; i++) {

@@ -7,7 +7,7 @@
 #include "lib/net.h"
 
 #define LINK_MAX_ADDRS 8
-#define LINK_MAX_OWN   32
+#define LINK_MAX_OWN   248 /* beside those: all of a /24 */
 
 /* Global IPv6 addresses. */
 struct link_addr6 {
@@ -32,13 +32,13 @@ struct link_info {
 	uint8_t mac[6];
 	/*
 	 * External addresses. As read, IPv4 alone: local side (IFA_LOCAL), global scope, primary
-	 * ones first; what is above the limit is left out.
+	 * ones first; what is above the limit is in own[].
 	 */
 	struct net_addr addr[LINK_MAX_ADDRS];
 	size_t n_addr;
 	bool deprecated[LINK_MAX_ADDRS]; /* of addr[]: RFC 4862 section 5.5.4 */
 	bool ipv6; /* link_use_ipv6() was called */
-	struct net_addr own[LINK_MAX_OWN]; /* then: addresses of this host that are not external */
+	struct net_addr own[LINK_MAX_OWN]; /* addresses of this host that are not external */
 	size_t n_own;
 	bool nptv6; /* prefixes are translated: six[] counts */
 	struct link_addr6 six; /* read always */

@@ -157,4 +157,12 @@ at router ip route replace default via 203.0.113.1 dev wan onlink
 at isp ip route add 192.168.100.2/32 dev home
 check "without a public one it serves all" wait_for 10 all_on 192.168.100.2 27102
 check "stop" stop_einat
+
+# ---- more addresses than einat serves
+for i in $(seq 20 31); do at router ip addr add "203.0.113.$i/24" dev wan; done
+must_start --proto all --ports 20000-29999
+reply=$(at router socat -T 2 - "UDP4-SENDTO:$A1:7000,bind=203.0.113.31:25300" <<<hello)
+check_eq "a flow of this host from one beyond the eighth keeps it" "${reply%% *}" 203.0.113.31
+check_eq "no binding was made of it" "$(bindings | grep -c '203.0.113.31')" 0
+check "stop" stop_einat
 finish_tests

@@ -104,6 +104,10 @@ static void test_more_addresses_than_fit(void **state)
 	info = get("wan");
 	assert_int_equal(info.n_addr, LINK_MAX_ADDRS);
 	assert_string_equal(net_addr_format(&info.addr[0], buf), "10.0.1.1");
+	assert_int_equal(info.n_own, 12); /* of this host nevertheless: none is an inside host */
+	assert_string_equal(net_addr_format(&info.own[0], buf), "10.0.9.1");
+	link_use_ipv6(&info);
+	assert_int_equal(info.n_own, 12);
 }
 
 static int tun_open(const char *name)
