@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,8 +290,10 @@ static bool serves(const struct daemon *d, const char *name)
 /* One interface alone must be there, as at a start: a slip of the pen would stop the NAT. */
 static bool names_nothing(const struct daemon *d, const struct conf *conf)
 {
+	struct link_info link;
+
 	return conf->n_ifs == 1 && !serves(d, conf->ifs[0].name) &&
-	       !if_nametoindex(conf->ifs[0].name);
+	       !link_read(conf->ifs[0].name, &link, NULL) && !link.ifindex;
 }
 
 /* Each interface on its own: what one of them cannot do is no reason to disturb the others. */

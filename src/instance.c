@@ -227,10 +227,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 	}
 	ret = observe_link(cif, &inst->link, err);
 	if (!ret && !inst->link.ifindex && conf->n_ifs == 1)
-		ret = err_set(err, ENODEV,
-			      "there is no interface \"%s\" (ip link shows those there "
-			      "are); nothing was changed",
-			      cif->name);
+		ret = observe_absent(cif, err);
 	if (!ret)
 		ret = recheck_open(&inst->recheck, err);
 	if (!ret)

@@ -18,9 +18,7 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 	int ret = observe_link(cif, &inst.link, err);
 
 	if (!ret && !inst.link.ifindex)
-		ret = err_set(err, ENODEV,
-			      "there is no interface \"%s\" (ip link shows those there are)",
-			      cif->name);
+		ret = observe_absent(cif, err);
 	if (!ret) {
 		inst.owners = owners_new(NULL, NULL);
 		ret = inst.owners ? ct_open(&inst.ct, err) : err_sys(err, ENOMEM, "plan");

@@ -13,15 +13,18 @@
 
 #define MSG_BUF 256
 
+/* The kernel looks for alternative names too (5.5); rules that name an interface do not. */
 static int on_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[IFLA_ADDRESS + 1];
+	const struct nlattr *tb[IFLA_IFNAME + 1];
 	struct link_info *info = arg;
 
 	if (nlh->nlmsg_type != RTM_NEWLINK)
 		return 0;
-	rtnl_attrs(nlh, sizeof(*ifi), tb, IFLA_ADDRESS);
+	rtnl_attrs(nlh, sizeof(*ifi), tb, IFLA_IFNAME);
+	if (!tb[IFLA_IFNAME] || strcmp(mnl_attr_get_str(tb[IFLA_IFNAME]), info->name))
+		return 0;
 	info->ifindex = ifi->ifi_index;
 	info->up = ifi->ifi_flags & IFF_UP;
 	info->ether = ifi->ifi_type == ARPHRD_ETHER;
@@ -350,7 +353,7 @@ int link_read(const char *name, struct link_info *ret_info, struct err *err)
 	ret = rtnl_talk(r, nlh, on_link, &info);
 	if (ret == -ENODEV)
 		ret = 0;
-	else if (!ret)
+	else if (!ret && info.ifindex)
 		ret = read_addrs(r, &info);
 	if (!ret && info.ifindex)
 		ret = read_addrs6(r, &info);

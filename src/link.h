@@ -48,7 +48,8 @@ struct link_info {
 	bool has_prefsrc6; /* and it is one of six.ext[] */
 };
 
-/** link_read() - the state of @name now; 0 also when it is absent (ifindex 0). */
+/** link_read() - the state of @name now, which is no alternative name; 0 also when it is absent
+ * (ifindex 0). */
 int link_read(const char *name, struct link_info *ret_info, struct err *err);
 /**
  * link_use_ipv6() - IPv6 addresses become external ones too, behind those of IPv4. Each family has

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/observe.h"
 
@@ -94,6 +96,22 @@ int observe_link(const struct conf_if *cif, struct link_info *ret_link, struct e
 	if (!ret)
 		ret_link->nptv6 = cif->n_npts;
 	return ret;
+}
+
+int observe_absent(const struct conf_if *cif, struct err *err)
+{
+	char name[IF_NAMESIZE];
+	unsigned index = if_nametoindex(cif->name);
+
+	if (index && if_indextoname(index, name) && strcmp(name, cif->name))
+		return err_set(err, ENODEV,
+			       "\"%s\" is an alternative name of \"%s\", which firewall rules do "
+			       "not know; nothing was changed; give the name itself: -i %s",
+			       cif->name, name, name);
+	return err_set(err, ENODEV,
+		       "there is no interface \"%s\" (ip link shows those there are); nothing was "
+		       "changed",
+		       cif->name);
 }
 
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err)

@@ -23,6 +23,8 @@ bool observe_forwarding(void);
 bool observe_forwarding6(void);
 /** observe_link() - link_read(), with the families that are translated. */
 int observe_link(const struct conf_if *cif, struct link_info *ret_link, struct err *err);
+/** observe_absent() - -ENODEV, with what to say of an interface that is not there. */
+int observe_absent(const struct conf_if *cif, struct err *err);
 /** observe_sockets() - local sockets into @owners. */
 int observe_sockets(const struct link_info *link, struct owners *owners, struct err *err);
 /** observe_flows() - conntrack into @owners, in place of what was known. */

@@ -44,4 +44,10 @@ sed 's/^);/, { interface = "wwan0"; } );/' "$T/einat.conf" >"$T/two.conf"
 check "plan of a file with an interface that is not there yet" eval \
 	'einat plan --config "$T/two.conf" | grep -x "# wwan0: there is no such interface now; run waits for it"'
 check_not "nothing is left" has_traces
+
+# rules know an interface by its name alone: all that is not in the slice would leave as it is
+at router ip link property add dev wan altname uplink
+at router "$EINAT" run -i uplink >"$T/uplink" 2>&1
+check_eq "an alternative name is refused" $? 1
+check "with the name to give" logged uplink '-i wan'
 finish_tests

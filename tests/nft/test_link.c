@@ -94,6 +94,15 @@ static void test_addresses(void **state)
 	HAS_ADDRS(info, "203.0.113.2", "203.0.113.3");
 }
 
+/* nftables knows the name alone: what is read must not be called by another one. */
+static void test_alternative_name(void **state)
+{
+	(void)state;
+	sh("ip link property add dev wan altname uplink");
+	assert_int_equal(get("uplink").ifindex, 0);
+	assert_int_not_equal(get("wan").ifindex, 0);
+}
+
 static void test_more_addresses_than_fit(void **state)
 {
 	struct link_info info;
@@ -452,6 +461,7 @@ int main(void)
 		T(test_veth),
 		T(test_absent),
 		T(test_addresses),
+		T(test_alternative_name),
 		T(test_more_addresses_than_fit),
 		T(test_ipv6),
 		T(test_ipv6_and_many_of_ipv4),
