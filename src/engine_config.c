@@ -331,27 +331,41 @@ static bool lpm_wanted(const struct einat_lpm_key *key, const struct plan_lpm *l
 	return false;
 }
 
-static int write_lpm(struct engine *e, enum dp_map map, const struct plan_lpm *lpm, size_t n,
-		     struct err *err)
+static int add_entries(int fd, const struct plan_lpm *lpm, size_t n)
 {
-	int fd = dataplane_fd(e->dp, map);
-	struct einat_lpm_key key, next;
-	bool more;
-
 	for (size_t i = 0; i < n; i++) {
-		key = lpm_key(&lpm[i].prefix);
+		struct einat_lpm_key key = lpm_key(&lpm[i].prefix);
+
 		if (bpf_map_update_elem(fd, &key, &lpm[i].slices, BPF_ANY))
-			return err_sys(err, errno, "cannot write the list \"%s\"",
-				       dp_map_name(map));
+			return -errno;
 	}
-	more = !bpf_map_get_next_key(fd, NULL, &next);
+	return 0;
+}
+
+static void delete_others(int fd, const struct plan_lpm *lpm, size_t n)
+{
+	struct einat_lpm_key key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &next);
+
 	while (more) {
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
 		if (!lpm_wanted(&key, lpm, n))
 			bpf_map_delete_elem(fd, &key);
 	}
-	return 0;
+}
+
+/* Old and new entries side by side, unless there is room for one of them alone. */
+static int write_lpm(struct engine *e, enum dp_map map, const struct plan_lpm *lpm, size_t n,
+		     struct err *err)
+{
+	int fd = dataplane_fd(e->dp, map);
+	int ret = add_entries(fd, lpm, n);
+
+	delete_others(fd, lpm, n);
+	if (ret == -ENOSPC)
+		ret = add_entries(fd, lpm, n);
+	return ret ? err_sys(err, -ret, "cannot write the list \"%s\"", dp_map_name(map)) : 0;
 }
 
 static bool lpm_same(const struct dataplane *dp, enum dp_map map, const struct plan_lpm *lpm,

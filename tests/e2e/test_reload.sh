@@ -81,6 +81,14 @@ check "icmp alone: strangers still reach old udp bindings" test "$(send far 7777
 e=$(seen h1 25001 $A1:7000)
 check_match "a socket on the port of such a binding is masqueraded" "$e" "^$EXT:"
 check_not "on another port ($e)" test "$(port_of "$e")" = "$(port_of "$to")"
+# lists that the data plane has no room for side by side
+nets() { for i in "$@"; do seq -f "10.%g.$i.0/24" 0 255; done | paste -sd,; }
+excludes() { reload "{ proto = \"udp\"; ports = \"20000-29999\"; exclude-dest = \"$(nets "$@")\"; }, { proto = \"tcp\"; ports = \"30000-30099\"; }"; }
+excludes 1 2 3
+check "768 prefixes are excluded: read" reloaded
+excludes 4 5 6
+check "768 others: read" reloaded
+check_not "and in force" logged einat "cannot write the list"
 reload '{ proto = "udp"; ports = "20000-29999"; }, { proto = "tcp"; ports = "30000-30099"; }' \
 	'hairpin-if = "lan";'
 without_new >"$T/after"
