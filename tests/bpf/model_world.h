@@ -3,6 +3,7 @@
 #ifndef EINAT_TESTS_BPF_MODEL_WORLD_H
 #define EINAT_TESTS_BPF_MODEL_WORLD_H
 
+#include "tests/bpf/lab_sweep.h"
 #include "tests/bpf/model_play.h"
 
 /* ---- time, configuration, sweeps ---- */
@@ -48,20 +49,6 @@ static void step_config(struct play *p)
 	configure(p);
 }
 
-static struct einat_sweep sweep(struct play *p, struct einat_sweep w)
-{
-	uint8_t in[64] = {}, out[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out));
-
-	memcpy(in, &w, sizeof(w));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(p->lab->sk->progs.einat_sweep), &o),
-			 0);
-	assert_int_equal(o.retval, 0);
-	memcpy(&w, out, sizeof(w));
-	return w;
-}
-
 /* A range of one plane: what has expired goes, what lives stays; now and then all goes. */
 static void step_sweep(struct play *p)
 {
@@ -86,9 +73,9 @@ static void step_sweep(struct play *p)
 			b->there = false;
 		}
 	}
-	w = sweep(p, (struct einat_sweep){ .op = force ? SWEEP_FORCE : SWEEP_EXPIRED,
-					   .first = slot_no(e, proto, first),
-					   .count = count });
+	w = lab_sweep(p->lab, (struct einat_sweep){ .op = force ? SWEEP_FORCE : SWEEP_EXPIRED,
+						    .first = slot_no(e, proto, first),
+						    .count = count });
 	if (w.live != live || w.freed != dead)
 		fail_msg("%s: %u freed, %u live; expected %u, %u", p->what, w.freed, w.live, dead,
 			 live);
@@ -120,7 +107,7 @@ static void step_add(struct play *p)
 		want = e < p->lab->cfg.n_ext ? -EADDRNOTAVAIL : -EINVAL;
 	else if ((at && m_live(m, at)) || m_out(m, proto, host[h], in))
 		want = -EEXIST;
-	w = sweep(p, w);
+	w = lab_sweep(p->lab, w);
 	if (w.error != want)
 		fail_msg("%s: error %d, expected %d", p->what, w.error, want);
 	if (want)

@@ -3,7 +3,7 @@
  * A kernel that does not delete an entry now (see slot_free() in bpf/slot.h), played by programs
  * in which every call of bpf_map_delete_elem() has been replaced by its answer, -EBUSY.
  */
-#include "tests/bpf/harness.h"
+#include "tests/bpf/lab_sweep.h"
 
 #define R(x) REASON_##x
 
@@ -30,18 +30,11 @@ static int refuse_deletion(struct bpf_program *prog, struct bpf_prog_load_opts *
 	return err ?: refused ? 0 : -ENOENT;
 }
 
-static struct einat_sweep sweep(const struct lab *lab, enum einat_sweep_op op)
+static uint32_t freed(const struct lab *lab, enum einat_sweep_op op)
 {
 	struct einat_sweep w = { .op = op, .first = 20000, .count = 64 };
-	uint8_t in[64] = {}, out[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out));
 
-	memcpy(in, &w, sizeof(w));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(lab->sk->progs.einat_sweep), &o),
-			 0);
-	memcpy(&w, out, sizeof(w));
-	return w;
+	return lab_sweep(lab, w).freed;
 }
 
 /* The slot is kept for a later sweep, as it was, and its endpoint is served by it until then. */
@@ -58,8 +51,8 @@ static void kept_until_later(void **state)
 	lab_ports(lab, 0, EINAT_PROTO_UDP, 20003, 20003, true);
 	expect(lab, EINAT_OUT, &a, R(TRANSLATED), &a_x, "new");
 	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
-	assert_int_equal(sweep(lab, SWEEP_EXPIRED).freed, 0);
-	assert_int_equal(sweep(lab, SWEEP_FORCE).freed, 0);
+	assert_int_equal(freed(lab, SWEEP_EXPIRED), 0);
+	assert_int_equal(freed(lab, SWEEP_FORCE), 0);
 	check_consistent(lab);
 	expect(lab, EINAT_OUT, &b, R(TRANSLATED), &b_x, "another host, which wants that port");
 	check_consistent(lab);

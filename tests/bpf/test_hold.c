@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Ports that rest after their binding (RFC 6888 REQ-8), and limits for each host (REQ-4). */
-#include "tests/bpf/harness.h"
+#include "tests/bpf/lab_sweep.h"
 
 #define R(x) REASON_##x
 #define HOLD T_REST
@@ -105,22 +105,9 @@ static const struct test_case cases[] = {
 	    OUT(PING(LAN_A, REMOTE, 20000), PING(EXT, REMOTE, 20000)) } },
 };
 
-static struct einat_sweep sweep(const struct lab *lab, struct einat_sweep w)
-{
-	uint8_t in[64] = {}, out[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out));
-
-	memcpy(in, &w, sizeof(w));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(lab->sk->progs.einat_sweep), &o),
-			 0);
-	memcpy(&w, out, sizeof(w));
-	return w;
-}
-
 static unsigned sweep_udp(const struct lab *lab)
 {
-	return sweep(lab, (struct einat_sweep){ .first = 20000, .count = SWEEP_MAX }).freed;
+	return lab_sweep(lab, (struct einat_sweep){ .first = 20000, .count = SWEEP_MAX }).freed;
 }
 
 static uint32_t lab_slot_of(const struct lab *lab, uint32_t addr, uint16_t port)
@@ -225,18 +212,18 @@ static void closed_then_rests(uint32_t rest)
 	/* alive, though it would not have been two minutes ago had it ended then */
 	for (uint32_t t = 1; t <= T_TCP_CLOSE; t += 7) {
 		lab->ctl->now_override = T0 + 3000 + t;
-		assert_int_equal(sweep(lab, one).freed, 0);
+		assert_int_equal(lab_sweep(lab, one).freed, 0);
 		assert_false(held(lab, slot));
 	}
 	for (uint32_t t = 1; t <= rest; t += 7) {
 		lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + t;
-		assert_int_equal(sweep(lab, one).freed, 0);
+		assert_int_equal(lab_sweep(lab, one).freed, 0);
 		assert_true(held(lab, slot));
 	}
 	lab->ctl->now_override = T0 + 3000 + T_TCP_CLOSE + rest;
-	assert_int_equal(sweep(lab, one).freed, 0);
+	assert_int_equal(lab_sweep(lab, one).freed, 0);
 	lab->ctl->now_override++;
-	assert_int_equal(sweep(lab, one).freed, 1);
+	assert_int_equal(lab_sweep(lab, one).freed, 1);
 	check_consistent(lab);
 }
 
@@ -281,15 +268,15 @@ static void added_bindings(void **state)
 		w.first = 20000 + i;
 		w.ep.port = htons(9000 + i);
 		w.flags = i < 4 ? SLOT_F_STATIC : 0;
-		assert_int_equal(sweep(lab, w).error, 0);
+		assert_int_equal(lab_sweep(lab, w).error, 0);
 		check_consistent(lab);
 		assert_int_equal(!sent(lab, LAN_A, 100), i >= 5);
 		if (i < 5) /* one of its own, for the question */
-			sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE,
-							 .first = lab_slot_of(lab, LAN_A, 100),
-							 .count = 1 });
+			lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE,
+							     .first = lab_slot_of(lab, LAN_A, 100),
+							     .count = 1 });
 	}
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = 20000, .count = 8 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = 20000, .count = 8 });
 	assert_int_equal(w.freed, 8);
 	check_consistent(lab);
 	assert_int_not_equal(sent(lab, LAN_A, 100), 0);
@@ -325,7 +312,7 @@ static void crowded_bucket(void **state)
 	assert_int_equal(host_ports_sum(lab), 16);
 	lab->ctl->now_override = T0 + T_UDP + HOLD + 1;
 	for (unsigned at = 20000; at < 30000; at += SWEEP_MAX)
-		sweep(lab, (struct einat_sweep){ .first = at, .count = SWEEP_MAX });
+		lab_sweep(lab, (struct einat_sweep){ .first = at, .count = SWEEP_MAX });
 	check_consistent(lab);
 	assert_int_equal(host_ports_sum(lab), 0);
 }

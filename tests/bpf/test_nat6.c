@@ -5,7 +5,7 @@
  */
 #include <net/if.h>
 
-#include "tests/bpf/harness.h"
+#include "tests/bpf/lab_sweep.h"
 
 #define R(x) REASON_##x
 #define MF   0x2000
@@ -395,28 +395,15 @@ static void pooling(void **state)
 	check_consistent(lab);
 }
 
-static struct einat_sweep sweep(const struct lab *lab, struct einat_sweep w)
-{
-	uint8_t in[64] = {}, out[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out));
-
-	memcpy(in, &w, sizeof(w));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(lab->sk->progs.einat_sweep), &o),
-			 0);
-	memcpy(&w, out, sizeof(w));
-	return w;
-}
-
 static int sweep_add(const struct lab *lab, unsigned ext, uint32_t addr, uint32_t flags)
 {
-	return sweep(lab, (struct einat_sweep){ .op = SWEEP_ADD,
-						.first = slot_no(ext, EINAT_PROTO_TCP, 22222),
-						.count = 1,
-						.flags = flags,
-						.ep = { .addr = addr6(addr),
-							.port = htons(22),
-							.proto = EINAT_PROTO_TCP } })
+	return lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_ADD,
+						    .first = slot_no(ext, EINAT_PROTO_TCP, 22222),
+						    .count = 1,
+						    .flags = flags,
+						    .ep = { .addr = addr6(addr),
+							    .port = htons(22),
+							    .proto = EINAT_PROTO_TCP } })
 		.error;
 }
 
@@ -441,13 +428,14 @@ static void add_and_sweep(void **state)
 	expect(lab, EINAT_OUT, &udp, R(TRANSLATED), &udp_x, "dynamic");
 	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
 	for (uint32_t first = slot_no(1, 0, 0); first < slot_no(2, 0, 0); first += SWEEP_MAX) {
-		w = sweep(lab, (struct einat_sweep){
-				       .op = SWEEP_EXPIRED, .first = first, .count = SWEEP_MAX });
+		w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED,
+							 .first = first,
+							 .count = SWEEP_MAX });
 		assert_int_equal(w.freed, first == slot_no(1, 0, 16384));
 	}
 	check_consistent(lab);
 	expect(lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "static stays");
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = slot, .count = 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = slot, .count = 1 });
 	assert_int_equal(w.freed, 1);
 	assert_int_equal(map_count(lab->sk->maps.by_internal), 0);
 }

@@ -1,22 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sweep program, static bindings, local sockets, several addresses, pooling. */
-#include "tests/bpf/harness.h"
+#include "tests/bpf/lab_sweep.h"
 
 #define R(x) REASON_##x
-
-static struct einat_sweep sweep(const struct lab *lab, struct einat_sweep w)
-{
-	uint8_t in[64] = {}, out[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out));
-
-	memcpy(in, &w, sizeof(w));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(lab->sk->progs.einat_sweep), &o),
-			 0);
-	assert_int_equal(o.retval, 0);
-	memcpy(&w, out, sizeof(w));
-	return w;
-}
 
 static int setup(void **state)
 {
@@ -48,7 +34,8 @@ static void expired_and_forced(void **state)
 	lab_reset(lab);
 	for (uint16_t i = 0; i < 200; i++)
 		out_udp(lab, LAN_A, 20030 + i, 20030 + i);
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
+	w = lab_sweep(lab,
+		      (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
 	assert_int_equal(w.freed, 0);
 	assert_int_equal(w.live, 200);
 	assert_int_equal(w.error, 0);
@@ -56,7 +43,8 @@ static void expired_and_forced(void **state)
 
 	/* absent, and their ports rest */
 	lab->ctl->now_override = T0 + T_UDP + T_REST;
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
+	w = lab_sweep(lab,
+		      (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1000 });
 	assert_int_equal(w.freed, 0);
 	for (unsigned port = 20000; port < 21000; port++)
 		assert_int_equal(lab->held[port / 64] >> port % 64 & 1,
@@ -65,7 +53,8 @@ static void expired_and_forced(void **state)
 
 	lab->ctl->now_override = T0 + T_UDP + T_REST + 1;
 	/* neither end of the range is a multiple of 64 */
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20031, .count = 102 });
+	w = lab_sweep(lab,
+		      (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20031, .count = 102 });
 	assert_int_equal(w.freed, 102);
 	assert_int_equal(w.live, 0);
 	assert_int_equal(lab->slots[20030].state, SLOT_LIVE);
@@ -73,21 +62,22 @@ static void expired_and_forced(void **state)
 	assert_int_equal(lab->slots[20132].state, SLOT_FREE);
 	assert_int_equal(lab->slots[20133].state, SLOT_LIVE);
 	check_consistent(lab);
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 1 });
 	assert_int_equal(w.freed + w.live, 0);
 
 	lab->ctl->now_override = T0;
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = 20000, .count = 4096 });
+	w = lab_sweep(lab,
+		      (struct einat_sweep){ .op = SWEEP_FORCE, .first = 20000, .count = 4096 });
 	assert_int_equal(w.freed, 98);
 	check_consistent(lab);
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .count = SWEEP_MAX + 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .count = SWEEP_MAX + 1 });
 	assert_int_equal(w.error, -EINVAL);
-	w = sweep(lab, (struct einat_sweep){ .op = 77, .count = 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = 77, .count = 1 });
 	assert_int_equal(w.error, -EINVAL);
 	/* behind the last slot: nothing there, nothing wrong */
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE,
-					     .first = LAB_PLANES * EINAT_PORTS - 10,
-					     .count = 100 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE,
+						 .first = LAB_PLANES * EINAT_PORTS - 10,
+						 .count = 100 });
 	assert_int_equal(w.freed + w.live, 0);
 }
 
@@ -103,7 +93,8 @@ static void lost_address(void **state)
 	lab->cfg.n_ext = 0;
 	memset(lab->cfg.ext, 0, sizeof(lab->cfg.ext));
 	lab_apply(lab);
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 64 });
+	w = lab_sweep(lab,
+		      (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = 20000, .count = 64 });
 	assert_int_equal(w.freed, 1);
 	check_consistent(lab);
 }
@@ -137,9 +128,9 @@ static void changed_address(void **state)
 		struct einat_sweep w;
 
 		assert_int_equal(r.verdict, -1);
-		w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED,
-						     .first = proto * EINAT_PORTS + port,
-						     .count = 1 });
+		w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED,
+							 .first = proto * EINAT_PORTS + port,
+							 .count = 1 });
 		r = run_frame(lab, EINAT_OUT, &f, 0, 0);
 		print_message("# protocol %u: the sweep frees %u fresh binding, port %u, then %u\n",
 			      proto, w.freed, port, r.out.b[at] << 8 | r.out.b[at + 1]);
@@ -173,23 +164,23 @@ static void add_static(void **state)
 
 	(void)state;
 	lab_reset(lab);
-	w = sweep(lab, add(slot, LAN_B, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
+	w = lab_sweep(lab, add(slot, LAN_B, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
 	assert_int_equal(w.error, 0);
 	expect(lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "static in");
 	expect(lab, EINAT_OUT, &out, R(TRANSLATED), &out_x, "static out");
 	lab->ctl->now_override = T0 + 1000000;
 	expect(lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "never expires");
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = slot, .count = 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_EXPIRED, .first = slot, .count = 1 });
 	assert_int_equal(w.live, 1);
 
-	w = sweep(lab, add(slot, LAN_A, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
+	w = lab_sweep(lab, add(slot, LAN_A, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
 	assert_int_equal(w.error, -EEXIST); /* port */
-	w = sweep(lab, add(slot + 1, LAN_B, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
+	w = lab_sweep(lab, add(slot + 1, LAN_B, 22, EINAT_PROTO_TCP, SLOT_F_STATIC, 0));
 	assert_int_equal(w.error, -EEXIST); /* endpoint */
-	w = sweep(lab, add(slot, LAN_B, 22, EINAT_PROTO_UDP, SLOT_F_STATIC, 0));
+	w = lab_sweep(lab, add(slot, LAN_B, 22, EINAT_PROTO_UDP, SLOT_F_STATIC, 0));
 	assert_int_equal(w.error, -EINVAL); /* slot of another protocol */
 	check_consistent(lab);
-	w = sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = slot, .count = 1 });
+	w = lab_sweep(lab, (struct einat_sweep){ .op = SWEEP_FORCE, .first = slot, .count = 1 });
 	assert_int_equal(w.freed, 1);
 	expect(lab, EINAT_IN, &in, R(NO_BINDING), NULL, "removed");
 	check_consistent(lab);
@@ -204,15 +195,15 @@ static void add_adopted(void **state)
 
 	(void)state;
 	lab_reset(lab);
-	w = sweep(lab, add(slot_no(0, 0, 20500), LAN_A, 7, EINAT_PROTO_UDP, 0, T_UDP - 5));
+	w = lab_sweep(lab, add(slot_no(0, 0, 20500), LAN_A, 7, EINAT_PROTO_UDP, 0, T_UDP - 5));
 	assert_int_equal(w.error, 0);
 	lab->ctl->now_override = T0 + 5;
 	expect(lab, EINAT_IN, &in, R(TRANSLATED), &in_x, "young enough");
 	lab->ctl->now_override = T0 + 6;
 	expect(lab, EINAT_IN, &in, R(NO_BINDING), NULL, "too old");
-	w = sweep(lab, add(slot_no(0, 0, 20500), LAN_B, 7, EINAT_PROTO_UDP, 0, 0));
+	w = lab_sweep(lab, add(slot_no(0, 0, 20500), LAN_B, 7, EINAT_PROTO_UDP, 0, 0));
 	assert_int_equal(w.error, 0);
-	w = sweep(lab, add(slot_no(0, 0, 20501), LAN_A, 7, EINAT_PROTO_UDP, 0, 0));
+	w = lab_sweep(lab, add(slot_no(0, 0, 20501), LAN_A, 7, EINAT_PROTO_UDP, 0, 0));
 	assert_int_equal(w.error, 0);
 	check_consistent(lab);
 }
