@@ -76,6 +76,13 @@ start()
 # limits in time become so much longer, streams so much thinner.
 SLOW=${EINAT_TEST_SLOW:-1}
 
+# pause SECONDS: without a program to start, which on a slow machine takes longer than the pause
+exec {LAB_IDLE}<> <(:)
+pause() { read -rt "$1" -u "$LAB_IDLE" || true; }
+
+# How often is looked: a slow machine is not to be kept busy by looking.
+printf -v LAB_POLL '%d.%02d' $((SLOW * 2 / 100)) $((SLOW * 2 % 100))
+
 # wait_for SECONDS COMMAND...: until it succeeds; false when the time is over.
 wait_for()
 {
@@ -83,7 +90,7 @@ wait_for()
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
-		sleep 0.02
+		pause "$LAB_POLL"
 	done
 }
 
