@@ -54,13 +54,21 @@ end_flows()
 	stream_end high "$high" >"$T/high.end"
 	stream_end four "$four" >"$T/four.end"
 }
+# answers have come by the second uplink to h1's PORT
+over_there()
+{
+	at router conntrack -L -p udp --orig-src 192.168.1.2 --orig-port-src "$1" 2>/dev/null |
+		grep "dst=$EXT2 " | grep -vq UNREPLIED
+}
 # what leaks while the change is being noticed is the kernel's; after a second nothing may
 no_leaks() # WHEN
 {
 	local before
-	sleep 1
+	wait_for 1 over_there $port
+	wait_for 1 over_there $((port + 20000))
+	pause 1
 	before="$(leaks) $(leaks6)"
-	sleep 2
+	pause 2
 	check_eq "$1: nothing leaves with a private source" "$(leaks) $(leaks6)" "$before"
 }
 
