@@ -256,9 +256,12 @@ def cmd_stream(a):
             except OSError:
                 pass  # no route for an instant: counted as lost
             sent += 1
-    end = time.monotonic() + 2 * SLOW
-    while len(got) < sent and time.monotonic() < end:
+    end = quiet = time.monotonic() + 2 * SLOW
+    while len(got) < sent and time.monotonic() < min(end, quiet):
+        before = len(got)
         drain(0.05)
+        if len(got) > before or quiet == end:
+            quiet = time.monotonic() + 0.5 * SLOW
     lost = sorted(set(range(sent)) - got)
     print(as_json({"sent": sent, "lost": len(lost), "first_lost": lost[:5],
                       "seen": seen, "first": first}))

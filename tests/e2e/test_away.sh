@@ -50,6 +50,7 @@ flows()
 end_flows()
 {
 	finish "$idle"
+	kill "$six" "$high" "$four"
 	stream_end six "$six" >"$T/six.end"
 	stream_end high "$high" >"$T/high.end"
 	stream_end four "$four" >"$T/four.end"
