@@ -157,7 +157,7 @@ json_t *instance_status(const struct instance *inst)
 	if (e)
 		dataplane_foreach(engine_dataplane(e), count_binding, &n);
 	json = json_pack(
-		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:b, s:i, s:i, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
 		"interface", inst->cif->name, "running", 1, "pid", (int)getpid(), "ifindex",
 		inst->link.ifindex, "attach", attach_mode_name(e ? engine_mode(e) : 0), "external",
 		addresses(&inst->link), "rest", plan ? rest_name(plan->nft.rest) : "?", "claim",
@@ -165,7 +165,8 @@ json_t *instance_status(const struct instance *inst)
 		prefixes(plan), "hairpin",
 		strings(inst->cif->hairpin_ifs, inst->cif->n_hairpin_ifs), "warnings",
 		plan ? strings(plan->warnings, plan->n_warnings) : json_array(), "contested",
-		instance_contested(inst), "conflicts", instance_conflicts(inst));
+		instance_contested(inst), "checking", !recheck_settled(inst->recheck), "conflicts",
+		instance_conflicts(inst));
 	if (plan && plan->ipv6)
 		json_object_set_new(json, "rest6", json_string(rest_name(plan->nft.rest6)));
 	return json;

@@ -98,6 +98,11 @@ bool recheck_wanted(const struct recheck *r)
 	return r->wanted;
 }
 
+bool recheck_settled(const struct recheck *r)
+{
+	return !r->wanted && r->pipe_fd < 0;
+}
+
 struct foreign *recheck_take_rules(struct recheck *r)
 {
 	struct foreign *f = r->fresh;

@@ -35,6 +35,8 @@ struct foreign *recheck_take_rules(struct recheck *r);
 /** recheck_wanted() - something has changed since the check began that recheck_findings() tells of.
  */
 bool recheck_wanted(const struct recheck *r);
+/** recheck_settled() - no check is under way or due. */
+bool recheck_settled(const struct recheck *r);
 /**
  * recheck_findings() - those of the last check that succeeded, as findings_json() makes them, with
  * the "generation" of the rules if these stood still meanwhile; NULL before the first. Of very many

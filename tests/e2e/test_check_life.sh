@@ -16,15 +16,8 @@ checks() { pgrep -P "$EINAT_PID"; }
 no_checks() { ! checks; }
 descriptors() { find "/proc/${1-$EINAT_PID}/fd" -mindepth 1 -maxdepth 1 | wc -l; }
 as_many() { [ "$(descriptors)" = "$1" ]; }
-# idle: no check runs, and none is due: it begins 50 ms after a change, and takes a pause after a long one
-idle()
-{
-	local i
-	for ((i = 0; i < 10 * SLOW; i++)); do
-		no_checks >/dev/null || return 1
-		sleep 0.02
-	done
-}
+# idle: no check runs, and none is due
+idle() { no_checks && einat status --json | json "d['interfaces'][0]['checking']" | grep -q False; }
 # begin_check: a check runs and is held; its process in $CHECK
 begin_check()
 {

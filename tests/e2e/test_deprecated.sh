@@ -12,7 +12,9 @@ must_start --proto udp --ports 20000-29999 --ipv6
 check_eq "before: h1's address" "$(seen h1 25001 $B1:7000)" "$EXT6:25001"
 at router ip addr add 2001:db8::7/64 dev wan nodad
 at router ip addr change $EXT6/64 dev wan preferred_lft 0 valid_lft 3600
-sleep 1
+port=25010
+noticed() { port=$((port + 1)); [[ $(seen h1 $port $B1:7000) == 2001:db8::7:* ]]; }
+check "it is noticed" wait_for 2 noticed
 new() { local i n=0; for i in $(seq 10 25); do
 	[[ $(at h1 "$PEER" send --host fd00:1::$i -b 25100 $B1:7000 seen --limit 0.5) == *2001:db8::7* ]] && n=$((n + 1))
 done; echo $n; }
