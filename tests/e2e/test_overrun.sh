@@ -39,7 +39,7 @@ lost_nft=$(overruns $NETLINK_NETFILTER)
 check_num "nftables events were lost" "$lost_nft" -gt 0
 kill -CONT "$EINAT_PID"
 check "the table is back" wait_for 5 table_back
-sleep 2 # others' rules are read when the burst is over
+pause $((2 * SLOW)) # others' rules are read when the burst is over
 check "a port that was published meanwhile is not given" not_given 25200
 
 # ---- conntrack: a masqueraded flow on a port of the slice
@@ -56,7 +56,7 @@ END
 at router conntrack -I -p udp -s 192.168.1.3 -d $A1 --sport 25300 --dport 7000 --src-nat $EXT:25300 -t 300 >/dev/null 2>&1
 check_num "conntrack events were lost" $(($(overruns $NETLINK_NETFILTER) - lost_nft)) -gt 0
 kill -CONT "$EINAT_PID"
-sleep 2
+pause $((2 * SLOW))
 check "a port that masquerade took meanwhile is not given" not_given 25300
 check_eq "one of nobody's is" "$(seen h1 25400 $A1:7001)" "$EXT:25400"
 
