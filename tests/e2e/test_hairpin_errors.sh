@@ -7,6 +7,8 @@ set -u
 . "$(dirname "$0")/lab6.sh"
 lab_up
 lab6_up
+# a slow machine takes longer from a packet to an error about it: still related for a careful router
+at router sysctl -qw net.netfilter.nf_conntrack_udp_timeout=600
 
 # What h1 is told, how it is marked, and what of that leaves by wan.
 watch()
