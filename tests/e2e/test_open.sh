@@ -73,12 +73,17 @@ wait_for 5 is_open 1
 contested() { einat status --json | json "' '.join(c['what'] for c in d['interfaces'][0]['contested'])"; }
 is_contested() { [ "$(contested)" = "rules of --open" ]; }
 open_or_contested() { is_open 1 || is_contested; }
+begun=$SECONDS
 for i in $(seq 1 13); do
 	firewall
 	wait_for 5 open_or_contested
 done
-check_eq "is not fought" "$(contested)" "rules of --open"
-check "but told of" logged einat "einat's rules of --open: undone"
+if [ $((SECONDS - begun)) -lt 55 ]; then
+	check_eq "is not fought" "$(contested)" "rules of --open"
+	check "but told of" logged einat "einat's rules of --open: undone"
+else
+	ok "is not fought # SKIP 10 times in 60 seconds are more than this machine can"
+fi
 firewall
 check "after a pause it is tried again" wait_for 10 is_open 1
 check "stop" stop_einat
