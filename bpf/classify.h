@@ -146,8 +146,11 @@ static __always_inline __u32 lpm_exdst(const union ip *addr)
 	return mask ? *mask : 0;
 }
 
-/** slice_choose() - lowest slice in @mask that has @proto and whose mark matches, or -1. */
-__noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
+/**
+ * slice_choose() - lowest slice in @mask that has one of @protos (PROTO_BIT) and whose mark matches,
+ * or -1. @care: the bits of the mark that count; 0: slices of any mark.
+ */
+__noinline int slice_choose(__u32 active, __u32 mask, __u32 protos, __u32 mark, __u32 care)
 {
 	const struct einat_cfg *c = cfg_get(active);
 	__u32 i;
@@ -157,28 +160,32 @@ __noinline int slice_choose(__u32 active, __u32 mask, __u32 proto, __u32 mark)
 	for (i = 0; i < EINAT_MAX_SLICES && i < c->n_slices; i++) {
 		const struct einat_cfg_slice *s = &c->slices[i];
 
-		if (mask >> i & s->protos >> (proto & 7) & 1 && (mark & s->mark_mask) == s->mark)
+		if (mask >> i & 1 && s->protos & protos && !(((mark & s->mark_mask) ^ s->mark) & care))
 			return i;
 	}
 	return -1;
 }
 
+#define PROTO_BIT(proto) (1u << ((proto) & 7))
+#define PROTO_BITS_ALL	 (PROTO_BIT(EINAT_PROTO_COUNT) - 1)
+
 /*
- * The slice that takes a new flow of @p, were it of @proto, or -1. @own: the source is an external
- * address, so that "src" does not know it: hairpin from this host itself.
+ * The slice that takes a new flow of @p, were it of one of @protos, or -1. @own: the source is an
+ * external address, so that "src" does not know it: hairpin from this host itself.
  */
-static __noinline int classify_as(struct __sk_buff *skb, const struct pkt *p, __u32 proto, bool own)
+static __noinline int classify_as(struct __sk_buff *skb, const struct pkt *p, __u32 protos,
+				  bool own)
 {
 	__u32 mask = own ? ~0u : lpm_src(&p->saddr);
 
 	if (mask)
 		mask &= ~lpm_exdst(&p->daddr);
-	return mask ? slice_choose(p->active, mask, proto, skb->mark) : -1;
+	return mask ? slice_choose(p->active, mask, protos, skb->mark, ~0u) : -1;
 }
 
 static __always_inline int classify(struct __sk_buff *skb, const struct pkt *p, bool own)
 {
-	return classify_as(skb, p, p->proto, own);
+	return classify_as(skb, p, PROTO_BIT(p->proto), own);
 }
 
 /* RFC 1918 and RFC 6598; for IPv6 RFC 4193. */

@@ -14,24 +14,28 @@ struct quoted {
 	__u16 port_off;
 	__u16 csum_off; /* 0: not in the quotation, or absent (UDP) */
 	__u8 proto; /* enum einat_proto */
-	__u8 pad;
+	__u8 protos; /* PROTO_BIT of what it may be, 0 if no slice has such a thing */
 };
 
-/* The quoted IP header: where layer 4 begins and what it is; 0 if it is nothing for a binding. */
+/*
+ * The quoted IP header: where layer 4 begins and what it is; 0 if it is nothing for a binding. Of
+ * a later fragment, which has no ports, the address and what it may be are told nevertheless.
+ */
 static __always_inline __u32 quoted_ip4(struct __sk_buff *skb, __u32 l3, __u32 end,
 					enum einat_dir dir, struct quoted *q)
 {
 	struct iphdr ip;
 
 	if (l3 + sizeof(ip) > end || bpf_skb_load_bytes(skb, l3, &ip, sizeof(ip)) ||
-	    ip.version != 4 || ip.ihl < 5 || ip.frag_off & bpf_htons(IP_FRAG_OFF))
+	    ip.version != 4 || ip.ihl < 5)
 		return 0;
 	q->ip_csum_off = l3 + offsetof(struct iphdr, check);
 	q->addr_off = l3 + (dir == EINAT_OUT ? offsetof(struct iphdr, daddr)
 					     : offsetof(struct iphdr, saddr));
 	q->addr = ip_from4(dir == EINAT_OUT ? ip.daddr : ip.saddr);
 	q->proto = proto_of(ip.protocol, IPPROTO_ICMP);
-	return l3 + ip.ihl * 4;
+	q->protos = PROTO_BIT(q->proto) & PROTO_BITS_ALL;
+	return ip.frag_off & bpf_htons(IP_FRAG_OFF) ? 0 : l3 + ip.ihl * 4;
 }
 
 static __always_inline __u32 quoted_ip6(struct __sk_buff *skb, __u32 l3, __u32 end,
@@ -46,10 +50,16 @@ static __always_inline __u32 quoted_ip6(struct __sk_buff *skb, __u32 l3, __u32 e
 	    h.version >> 4 != 6 || ip_is4(&q->addr))
 		return 0;
 	w = unknown(ip6_walk(skb, l3 + IP6_HLEN, end, h.next));
-	if (w & (IP6_BAD | IP6_LATER))
+	if (w & IP6_BAD)
 		return 0;
 	q->proto = proto_of(IP6_PROTO(w), IPPROTO_ICMPV6);
-	return IP6_OFFSET(w);
+	q->protos = PROTO_BIT(q->proto) & PROTO_BITS_ALL;
+	if (!(w & IP6_LATER))
+		return IP6_OFFSET(w);
+	/* behind the fragment header may come others, and then what is unknown here */
+	if (q->proto == EINAT_PROTO_COUNT)
+		q->protos = PROTO_BITS_ALL;
+	return 0;
 }
 
 /*
@@ -140,6 +150,21 @@ static __always_inline int icmp_error_rewrite(struct __sk_buff *skb, const struc
 	return err ?: rewrite_ip(skb, p, side, &b->addr);
 }
 
+/*
+ * Does this router's own error quote a packet that came in and was translated? Its binding may have
+ * ended, or it is a later fragment. What others NAT they have translated back in the quotation.
+ */
+static __always_inline bool quoted_internal(const struct pkt *p, const struct einat_cfg *c,
+					    const struct quoted *q)
+{
+	__u32 mask = q->protos ? lpm_src(&q->addr) : 0;
+
+	if (mask)
+		mask &= ~lpm_exdst(&p->daddr);
+	return mask && ext_index(c, p->active, &q->addr) < 0 &&
+	       slice_choose(p->active, mask, q->protos, 0, 0) >= 0;
+}
+
 /**
  * icmp_error_out() - error from inside, or made by this router about a translated packet. The
  * outer source becomes the external address, whichever inner router sent it. Returns a reason.
@@ -147,7 +172,7 @@ static __always_inline int icmp_error_rewrite(struct __sk_buff *skb, const struc
 static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 				     const struct einat_cfg *c)
 {
-	struct quoted q = { .proto = EINAT_PROTO_COUNT };
+	struct quoted q = {};
 	struct bind b = {};
 
 	if (!quoted_parse(skb, p, EINAT_OUT, &q))
@@ -164,9 +189,9 @@ static __noinline int icmp_error_out(struct __sk_buff *skb, const struct pkt *p,
 	return p->to_ext >= 0 ? REASON_HAIRPIN : REASON_ICMP_ERROR;
 unknown:
 	if (p->from_ext)
-		return REASON_EXTERNAL_SOURCE;
+		return quoted_internal(p, c, &q) ? REASON_GUARD : REASON_EXTERNAL_SOURCE;
 	/* of the slice that has the protocol it is about, whether or not that one has ICMP */
-	if (classify_as(skb, p, q.proto, false) >= 0)
+	if (q.protos && classify_as(skb, p, q.protos, false) >= 0)
 		return REASON_GUARD;
 	return guard_slice(skb, p, c, REASON_ICMP_UNKNOWN);
 }

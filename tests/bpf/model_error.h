@@ -5,13 +5,25 @@
 
 #include "tests/bpf/model_play.h"
 
-/* An ICMP error about a packet of a binding's, live or not, in either direction. */
+/* Of the router itself, about what no live binding explains: what it NATs it does not quote. */
+static int own_error(const struct model *m, const struct m_binding *b, uint32_t to)
+{
+	for (unsigned h = 0; h < COUNT_OF(host) && m_ext(m, b->iaddr) < 0; h++)
+		if (host[h] == b->iaddr && m_slice(m, h, b->proto, ANY_MARK, to == EXCLUDED) >= 0)
+			return R(GUARD);
+	return R(EXTERNAL_SOURCE);
+}
+
+/*
+ * An ICMP error about a packet of a binding's, live or not, in either direction. Outwards also
+ * about a later fragment, which has no ports.
+ */
 static void step_error(struct play *p)
 {
 	static const uint8_t types[] = { 3, 11, 12 };
 	struct model *m = p->m;
 	struct m_binding *b = any_binding(p);
-	uint32_t ext, from = ROUTER;
+	uint32_t ext, from = ROUTER, to;
 	bool in = rnd(p, 2), live;
 	struct spec quote, was, err, got;
 	unsigned query;
@@ -26,15 +38,24 @@ static void step_error(struct play *p)
 	if (b->proto == EINAT_PROTO_ICMP)
 		*(in ? &quote.dport : &quote.sport) = 0;
 	was = quote;
+	to = ext;
 	if (in) {
 		was.src = b->iaddr;
 		was.sport = b->iport;
 	} else {
+		const uint32_t froms[] = { host[0], b->iaddr, m_ext(m, ext) < 0 ? host[1] : ext };
+
 		was.dst = ext;
 		was.dport = b->eport;
-		from = rnd(p, 2) ? host[0] : b->iaddr;
+		from = PICK(p, froms);
+		to = PICK(p, remote);
+		if (!rnd(p, 4)) {
+			quote.frag = 9;
+			quote.len = 20;
+			live = false;
+		}
 	}
-	err = (struct spec)ICMP_ERR(types[rnd(p, 3)], rnd(p, 5), from, in ? ext : REMOTE, &quote);
+	err = (struct spec)ICMP_ERR(types[rnd(p, 3)], rnd(p, 5), from, to, &quote);
 	err.quote_l4 = rnd(p, 2) ? 8 : 0;
 	got = err;
 	got.quote = &was;
@@ -53,7 +74,7 @@ static void step_error(struct play *p)
 	/* what has an external address reaches the outside as it is: see packet_out() */
 	live &= m_ext(m, b->iaddr) < 0;
 	if (!live && m_ext(m, from) >= 0) {
-		check_packet(p, EINAT_OUT, &err, R(EXTERNAL_SOURCE), NULL, 1);
+		check_packet(p, EINAT_OUT, &err, own_error(m, b, to), NULL, 1);
 		return;
 	}
 	if (live) {
@@ -63,8 +84,8 @@ static void step_error(struct play *p)
 	for (unsigned h = 0; h < COUNT_OF(host); h++)
 		if (host[h] == from)
 			check_packet(p, EINAT_OUT, &err,
-				     m_slice(m, h, EINAT_PROTO_ICMP, 1, false) >= 0 ||
-						     m_slice(m, h, b->proto, 1, false) >= 0
+				     m_slice(m, h, EINAT_PROTO_ICMP, 1, to == EXCLUDED) >= 0 ||
+						     m_slice(m, h, b->proto, 1, to == EXCLUDED) >= 0
 					     ? R(GUARD)
 					     : R(ICMP_UNKNOWN),
 				     NULL, 1);

@@ -30,7 +30,7 @@ static unsigned host_number(uint32_t addr)
 
 static void fragment_out(struct play *p, const struct spec *in, unsigned proto)
 {
-	const uint32_t mark = 0x17;
+	const uint32_t mark = ANY_MARK;
 	struct model *m = p->m;
 	bool from_ext = m_ext(m, in->src) >= 0, to_ext = m_ext(m, in->dst) >= 0;
 	struct m_note *n = m_note(m, EINAT_OUT, proto, in->src, in->dst, in->id);

@@ -31,6 +31,8 @@ struct play {
 
 #define PICK(p, a) ((a)[rnd(p, COUNT_OF(a))])
 
+#define ANY_MARK 0x17 /* of whatever slice; see random_slice() */
+
 /* splitmix64 */
 static uint32_t rnd(struct play *p, uint32_t n)
 {

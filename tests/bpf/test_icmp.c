@@ -27,6 +27,11 @@ static const struct spec gre = { .proto = 47, .src = EXT, .dst = REMOTE, .len = 
 static const struct spec unbound = UDP(EXT, 25555, REMOTE, 53);
 static const struct spec unbound_in = UDP(REMOTE, 53, LAN_A, 5555);
 static const struct spec masqueraded_in = UDP(REMOTE, 53, EXT, 40000);
+static const struct spec udp_later_in = UDP(REMOTE, 53, LAN_A, 5001, .frag = 9);
+static const struct spec tcp_later_in = TCP(0, REMOTE, 53, LAN_A, 5001, .frag = 9);
+static const struct spec own_later_in = UDP(REMOTE, 53, EXT, 20101, .frag = 9);
+static const struct spec routed_later_in = UDP(REMOTE, 53, LAN_OUTSIDE, 53, .frag = 9);
+static const struct spec routed_in = UDP(REMOTE, 53, LAN_OUTSIDE, 5001);
 
 /* The internal port is not the external one, so that ports change too. */
 static void bound(struct lab *lab)
@@ -60,6 +65,16 @@ static void bound(struct lab *lab)
 static void without_icmp(struct lab *lab)
 {
 	lab->cfg.slices[0].protos = 1 << EINAT_PROTO_UDP;
+	lab_apply(lab);
+}
+
+/* UDP alone, of what is marked; the external address is among the sources, as by default. */
+static void udp_marked(struct lab *lab)
+{
+	bound(lab);
+	lab->cfg.slices[0].protos = 1 << EINAT_PROTO_UDP;
+	lab->cfg.slices[0].mark = lab->cfg.slices[0].mark_mask = 0x10;
+	lab_prefix(lab->sk->maps.src, EXT, 32, 1);
 	lab_apply(lab);
 }
 
@@ -135,6 +150,18 @@ static const struct test_case cases[] = {
 	{ "outwards, made by this router about its own or masqueraded traffic",
 	  bound,
 	  { { OUT_, ICMP_ERR(3, 3, EXT, REMOTE, &masqueraded_in), R(EXTERNAL_SOURCE) } } },
+	{ "outwards, made by this router: no internal destination is quoted, ports or not",
+	  udp_marked,
+	  { { OUT_, ICMP_ERR(11, 1, EXT, REMOTE, &udp_later_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(11, 1, EXT, REMOTE, &udp_later_in, .quote_l4 = 4), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &unbound_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(11, 1, EXT, EXCLUDED, &udp_later_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(11, 1, EXT, REMOTE, &tcp_later_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(11, 1, EXT, REMOTE, &own_later_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 3, EXT, REMOTE, &masqueraded_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(11, 1, EXT, REMOTE, &routed_later_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &routed_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &gre), R(EXTERNAL_SOURCE) } } },
 	{ "outwards, unknown: the slice's own do not leave",
 	  bound,
 	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
@@ -144,6 +171,8 @@ static const struct test_case cases[] = {
 	  { { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in), R(GUARD) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &unbound_in, .quote_l4 = 7), R(GUARD) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_A, EXCLUDED, &unbound_in), R(ICMP_UNKNOWN) },
+	    { OUT_, ICMP_ERR(11, 1, LAN_A, REMOTE, &udp_later_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(11, 1, LAN_A, REMOTE, &tcp_later_in), R(ICMP_UNKNOWN) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &tcp_in_lan), R(ICMP_UNKNOWN) },
 	    { OUT_, ICMP_ERR(3, 1, LAN_A, REMOTE, &pong_lan), R(ICMP_UNKNOWN) },
 	    { OUT_, ICMP_ERR(3, 1, LAN_A, REMOTE, &gre), R(ICMP_UNKNOWN) },

@@ -73,6 +73,10 @@ QUOTED(bad, "h0");
 static const struct spec frag_out = UDP(LAN_A, 5001, REMOTE, 53, .frag = MF, .id = 3);
 static const struct spec frag_out_x = UDP(EXT, 20101, REMOTE, 53, .frag = MF, .id = 3);
 static const struct spec later = UDP(EXT, 20101, REMOTE, 53, .frag = 9, .id = 3);
+/* behind the fragment header something else than the upper layer */
+static const struct spec later_in = UDP(REMOTE, 53, LAN_A, 5001, .frag = 9, .id = 3, .ext = "fd");
+static const struct spec later_routed =
+	UDP(REMOTE, 53, LAN_OUTSIDE, 5001, .frag = 9, .id = 3, .ext = "fd");
 static const struct spec error_x = ICMP_ERR(3, 3, EXT, REMOTE, &none_in_x);
 static const struct spec esp = { .proto = 50, .src = EXT, .dst = REMOTE, .len = 20 };
 
@@ -99,6 +103,12 @@ static const struct test_case cases[] = {
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &none_out_x, .quote_l4 = 7), R(ICMP_UNKNOWN) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_A, REMOTE, &none_out), R(GUARD) },
 	    { OUT_, ICMP_ERR(3, 3, LAN_OUTSIDE, REMOTE, &bad_in), R(ICMP_UNKNOWN) } } },
+	{ "of this router, about a later fragment of whatever protocol",
+	  bound,
+	  { { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &later_in), R(GUARD) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, EXCLUDED, &later_in), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &later_routed), R(EXTERNAL_SOURCE) },
+	    { OUT_, ICMP_ERR(3, 1, EXT, REMOTE, &bad_in), R(EXTERNAL_SOURCE) } } },
 	{ "no refresh by errors",
 	  bound,
 	  { { CLOCK, .arg = T_TCP_SYN },
