@@ -147,8 +147,8 @@ static __always_inline __u32 lpm_exdst(const union ip *addr)
 }
 
 /**
- * slice_choose() - lowest slice in @mask that has one of @protos (PROTO_BIT) and whose mark matches,
- * or -1. @care: the bits of the mark that count; 0: slices of any mark.
+ * slice_choose() - lowest slice in @mask that has one of @protos (PROTO_BIT) and whose mark
+ * matches, or -1. @care: the bits of the mark that count; 0: slices of any mark.
  */
 __noinline int slice_choose(__u32 active, __u32 mask, __u32 protos, __u32 mark, __u32 care)
 {
@@ -160,13 +160,14 @@ __noinline int slice_choose(__u32 active, __u32 mask, __u32 protos, __u32 mark, 
 	for (i = 0; i < EINAT_MAX_SLICES && i < c->n_slices; i++) {
 		const struct einat_cfg_slice *s = &c->slices[i];
 
-		if (mask >> i & 1 && s->protos & protos && !(((mark & s->mark_mask) ^ s->mark) & care))
+		if (mask >> i & 1 && s->protos & protos &&
+		    !(((mark & s->mark_mask) ^ s->mark) & care))
 			return i;
 	}
 	return -1;
 }
 
-#define PROTO_BIT(proto) (1u << ((proto) & 7))
+#define PROTO_BIT(proto) (1u << ((proto)&7))
 #define PROTO_BITS_ALL	 (PROTO_BIT(EINAT_PROTO_COUNT) - 1)
 
 /*
