@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/attach.h"
+#include "src/log.h"
 #include "src/pin.h"
 #include "src/tc.h"
 
@@ -273,15 +274,38 @@ out:
 	return ret;
 }
 
+/* Ingress is replaced first: without egress the two directions would have different bindings. */
+static void put_back(int ifindex, const struct attachment *old, int prog)
+{
+	int ret = 0;
+
+	if (old->mode == ATTACHED_CLSACT)
+		ret = clsact_attach_one(ifindex, BPF_TC_INGRESS, prog, true, NULL);
+	else if (old->in_link >= 0)
+		ret = bpf_link_update(old->in_link, prog, NULL);
+	if (ret)
+		log_warn("the program that was on ingress cannot be put back: einat's flows do not "
+			 "work until it is started anew");
+}
+
 int attach_add(int ifindex, enum attach_mode mode, const char *pin, int out_fd, int in_fd,
 	       const struct attachment *old, bool *ret_made_clsact, struct err *err)
 {
+	/* held, since the kernel frees what is replaced */
+	int was = old->in_prog ? bpf_prog_get_fd_by_id(old->in_prog) : -1;
+	int ret;
+
 	if (old->mode != ATTACHED_NONE)
 		mode = old->mode;
 	*ret_made_clsact = false;
-	if (mode == ATTACHED_TCX)
-		return tcx_attach(ifindex, pin, out_fd, in_fd, old, err);
-	return clsact_attach(ifindex, out_fd, in_fd, old, ret_made_clsact, err);
+	ret = mode == ATTACHED_TCX
+		      ? tcx_attach(ifindex, pin, out_fd, in_fd, old, err)
+		      : clsact_attach(ifindex, out_fd, in_fd, old, ret_made_clsact, err);
+	if (ret && was >= 0)
+		put_back(ifindex, old, was);
+	if (was >= 0)
+		close(was);
+	return ret;
 }
 
 static int tcx_detach(int link, struct err *err)

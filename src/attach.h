@@ -26,8 +26,8 @@ int attach_find(int ifindex, struct attachment *ret_at, struct err *err);
  * @mode:   ATTACHED_TCX or ATTACHED_CLSACT; the mode of @old wins if it has one
  * @pin:    directory for the TCX links, or NULL for none
  * @ret_made_clsact: set to whether the clsact qdisc was made here
- * A replacement is atomic for each hook: no packet goes by untranslated. On failure nothing
- * stays attached that was not before. Returns -EOPNOTSUPP when the kernel has no TCX.
+ * A replacement is atomic for each hook: no packet goes by untranslated. On failure what
+ * was attached before is, and nothing else. Returns -EOPNOTSUPP when the kernel has no TCX.
  */
 int attach_add(int ifindex, enum attach_mode mode, const char *pin, int out_fd, int in_fd,
 	       const struct attachment *old, bool *ret_made_clsact, struct err *err);

@@ -9,9 +9,12 @@
  *   permission  to use bpf(2)
  *   memory      for maps
  *   verifier    one that accepts the programs
+ *   update      memory to replace the program on egress, after that on ingress (TCX or clsact)
  *
- * libbpf calls bpf(2) through syscall(3), which is what is replaced here.
+ * libbpf calls bpf(2) through syscall(3), which is what is replaced here, and of libbpf itself
+ * what puts a program into clsact.
  */
+#include <bpf/libbpf.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -56,6 +59,8 @@ static int refuse_load(const union bpf_attr *a)
 	return 0;
 }
 
+static int updates;
+
 static int refuse(int cmd, const union bpf_attr *a)
 {
 	int tcx = a->link_create.attach_type == TCX_INGRESS ||
@@ -73,6 +78,8 @@ static int refuse(int cmd, const union bpf_attr *a)
 		return EINVAL;
 	if (cmd == BPF_PROG_QUERY && lacks("tcx"))
 		return EINVAL;
+	if (cmd == BPF_LINK_UPDATE && lacks("update") && ++updates == 2)
+		return ENOMEM;
 	return cmd == BPF_PROG_LOAD ? refuse_load(a) : 0;
 }
 
@@ -95,4 +102,16 @@ long syscall(long number, ...)
 		}
 	}
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int bpf_tc_attach(const struct bpf_tc_hook *hook, struct bpf_tc_opts *opts)
+{
+	int (*real)(const struct bpf_tc_hook *, struct bpf_tc_opts *) =
+		(int (*)(const struct bpf_tc_hook *, struct bpf_tc_opts *))dlsym(RTLD_NEXT,
+										 "bpf_tc_attach");
+
+	if (lacks("update") && hook->attach_point == BPF_TC_EGRESS &&
+	    opts->flags & BPF_TC_F_REPLACE)
+		return -ENOMEM;
+	return real(hook, opts);
 }

@@ -40,4 +40,44 @@ snapshot before
 without tcx must_start --proto udp --ports 20000-29999
 check_match "no TCX: clsact takes its place" "$(at router tc filter show dev wan egress)" "einat_out"
 works "no TCX" 25100
+
+programs()
+{
+	at router "$PY" "$LAB_DIR/tcx.py" wan ids
+	at router tc filter show dev wan ingress
+	at router tc filter show dev wan egress
+}
+# halfway NAME PORT ARGUMENTS...: a new einat gets the place of the old one on ingress, not on egress
+halfway()
+{
+	local name=$1 port=$2 status held to
+	shift 2
+	must_start --proto udp --ports 20000-29999 "$@"
+	hold held h1 "$port" $A1:7000
+	held=$PID to=$ENDPOINT
+	check_eq "$name: the slice works" "$to" "$EXT:$port"
+	kill -KILL "$EINAT_PID"
+	wait "$EINAT_PID" 2>/dev/null
+	ctl_word 0 $(($(ctl_word 0) - 1)) >/dev/null # of the version before, so that maps are not shared
+	programs >"$T/programs.before"
+	check_match "$name: the old programs are there" "$(cat "$T/programs.before")" "ingress [0-9]|einat_in.* id "
+	without update at router timeout $((20 * SLOW)) "$EINAT" run -i wan --proto udp --ports 20000-29999 "$@" >"$T/out" 2>&1
+	status=$?
+	check_num "$name: the new one ends, exit status ($status)" "$status" -gt 0
+	check_match "$name: and says why" "$(cat "$T/out")" "error: .*cannot (replace|attach).* on egress.*memory"
+	programs >"$T/programs.after"
+	check "$name: the programs are those that were" same programs.before programs.after
+	check_eq "$name: the slice works on" "$(seen h1 $((port + 1)) $A1:7000 $A2:7000)" \
+		"$EXT:$((port + 1)) $EXT:$((port + 1))"
+	check_eq "$name: strangers are let in" "$(send far 7777 "$to")" "$FAR 7777"
+	finish "$held"
+	must_start --proto udp --ports 20000-29999 "$@"
+	check_match "$name: the next one has its bindings" "$(bindings)" "192.168.1.2:$port"
+	check "$name: stop" stop_einat
+	snapshot after
+	check "$name: nothing is left" same before after
+}
+halfway "half a takeover" 25300
+halfway "half a takeover, clsact" 25400 --attach clsact
+check_eq "no packet left with a private source" "$(leaks)" 0
 finish_tests
