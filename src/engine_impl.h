@@ -35,6 +35,12 @@ extern const struct einat_ext engine_no_ext; /* an entry without an address */
 /** engine_add_binding() - make binding @b in the data plane; its slot is found by its external
  * address. -EEXIST if the port or the internal endpoint has a binding already. */
 int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags);
+/**
+ * engine_write_statics() - bring the static bindings in line with @plan; they have the first of
+ * @link's addresses that serves new flows. -EEXIST if new flows were in the way each time.
+ */
+int engine_write_statics(struct engine *e, const struct plan *plan, const struct link_info *link,
+			 struct err *err);
 /** engine_write_npt() - bring the prefix translation in line with @plan. */
 int engine_write_npt(struct engine *e, const struct plan *plan, struct err *err);
 /** engine_npt_same() - whether @dp translates the prefixes of @plan and no others. */
