@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Writes the plan into the maps: external addresses, ports, prefixes; engine_static.c has the
- * static bindings. */
+/*
+ * Writes the plan into the maps: external addresses, ports, prefixes; engine_static.c has the
+ * static bindings.
+ */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
