@@ -164,10 +164,80 @@ static int purge_moved(struct ct *ct, const struct ct_flow *flow, const struct c
 	return way != WAY_OTHER || flow->mark || ct_del(ct, flow, NULL);
 }
 
-int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      struct err *err)
+static int purge_answered(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
+			  const struct binding *b, enum way way)
 {
-	return each_bound(ct, dp, link, false, purge_moved, err);
+	if (net_addr_eq(&flow->src, &inside->src) && flow->sport == inside->sport)
+		return 1;
+	return purge_moved(ct, flow, inside, b, way);
+}
+
+/* Is an un-NATed flow to be deleted whose internal side (@out: its source) is in a prefix? */
+typedef bool (*prefix_fn)(const struct ct_flow *f, bool out, enum way way);
+
+static int each_of_prefixes(struct ct *ct, const struct net_list *prefixes,
+			    const struct link_info *link, prefix_fn pick, struct err *err)
+{
+	struct collected c = { 0 };
+	struct route_query *rq = NULL;
+	int n = 0;
+	int ret = prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
+
+	if (!ret && c.n)
+		ret = route_query_open(&rq, err);
+	for (size_t i = 0; i < c.n && !ret; i++) {
+		const struct ct_flow *f = &c.flow[i];
+		bool out = net_list_contains(prefixes, &f->src);
+
+		if ((out || net_list_contains(prefixes, &f->dst)) &&
+		    pick(f, out, way_of(rq, out ? &f->dst : &f->src, link)) && !ct_del(ct, f, NULL))
+			n++;
+	}
+	route_query_close(rq);
+	free(c.flow);
+	return ret ? ret : n;
+}
+
+/* What leads nowhere now may lead to the link again when that is up and has its address back. */
+static bool may_leave(enum way way)
+{
+	return way == WAY_LINK || way == WAY_NONE;
+}
+
+static bool prefix_leaves(const struct ct_flow *f, bool out, enum way way)
+{
+	(void)f;
+	(void)out;
+	return may_leave(way);
+}
+
+static bool prefix_moved(const struct ct_flow *f, bool out, enum way way)
+{
+	(void)out;
+	return way == WAY_OTHER && !f->mark;
+}
+
+static bool prefix_answered(const struct ct_flow *f, bool out, enum way way)
+{
+	return !out && prefix_moved(f, out, way);
+}
+
+int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
+		      const struct link_info *link, struct err *err)
+{
+	int n = each_bound(ct, dp, link, false, purge_moved, err);
+	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, link, prefix_moved, err);
+
+	return m < 0 ? m : n + m;
+}
+
+int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
+			 const struct link_info *link, struct err *err)
+{
+	int n = each_bound(ct, dp, link, false, purge_answered, err);
+	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, link, prefix_answered, err);
+
+	return m < 0 ? m : n + m;
 }
 
 /*
@@ -258,12 +328,6 @@ bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_a
 
 /* Is an un-NATed flow without a binding, seen from inside, to be deleted? */
 typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
-
-/* What leads nowhere now may lead to the link again when that is up and has its address back. */
-static bool may_leave(enum way way)
-{
-	return way == WAY_LINK || way == WAY_NONE;
-}
 
 static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, struct route_query *rq,
 		     const struct link_info *link, stray_fn stray, const void *data)
@@ -372,22 +436,5 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 			 const struct link_info *link, struct err *err)
 {
-	struct collected c = { 0 };
-	struct route_query *rq = NULL;
-	int n = 0;
-	int ret = prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
-
-	if (!ret && c.n)
-		ret = route_query_open(&rq, err);
-	for (size_t i = 0; i < c.n && !ret; i++) {
-		const struct ct_flow *f = &c.flow[i];
-		bool out = net_list_contains(prefixes, &f->src);
-
-		if ((out || net_list_contains(prefixes, &f->dst)) &&
-		    may_leave(way_of(rq, out ? &f->dst : &f->src, link)) && !ct_del(ct, f, NULL))
-			n++;
-	}
-	route_query_close(rq);
-	free(c.flow);
-	return ret ? ret : n;
+	return each_of_prefixes(ct, prefixes, link, prefix_leaves, err);
 }

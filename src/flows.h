@@ -20,10 +20,17 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 		      struct err *err);
 /**
  * flows_purge_moved() - the same of flows alone that routing now sends out by another interface:
- * there nobody translates them. A flow with a mark is left, since its mark may choose the route.
+ * there nobody translates them; and un-NATed flows of @prefixes. A flow with a mark is left, since
+ * its mark may choose the route.
  */
-int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      struct err *err);
+int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
+		      const struct link_info *link, struct err *err);
+/**
+ * flows_purge_answered() - of those the ones that the remote side has begun. An answer that was on
+ * its way when flows_purge_moved() deleted an entry is translated still, and makes a new one.
+ */
+int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
+			 const struct link_info *link, struct err *err);
 /** struct flow_end - the internal side of a flow; compared as bytes. */
 struct flow_end {
 	struct net_addr addr;

@@ -7,6 +7,8 @@
 #include "src/instance_impl.h"
 #include "src/log.h"
 
+#define SECOND (1000 / INSTANCE_TICK_MS) /* in ticks */
+
 int instance_events_fd(const struct instance *inst)
 {
 	return ct_events_fd(inst->ct);
@@ -97,10 +99,42 @@ static bool same_addresses(const struct link_info *a, const struct link_info *b)
 static void purge_moved(struct instance *inst)
 {
 	struct err err;
+	int n;
 
-	if (inst->engine &&
-	    flows_purge_moved(inst->ct, engine_dataplane(inst->engine), &inst->link, &err) < 0)
+	if (!inst->engine)
+		return;
+	n = flows_purge_moved(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
+			      &inst->link, &err);
+	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
+	if (n <= 0)
+		return;
+	inst->moved = true;
+	inst->moved_tick = inst->answered_tick = inst->ticks;
+}
+
+/*
+ * Until the host's next packet comes, which makes the entry anew by the rules of the other
+ * interface, what is still on its way by this one makes one without NAT: a few answers, or a
+ * stream that the remote side does not end at once. First at each tick, then each second, then
+ * every five, for a minute; over when for two seconds (or at a look, then) there was none.
+ */
+static void purge_answered(struct instance *inst)
+{
+	const unsigned age = inst->ticks - inst->moved_tick;
+	const unsigned pace = age <= SECOND ? 1 : age <= 10 * SECOND ? SECOND : 5 * SECOND;
+	struct err err;
+	int n;
+
+	if (!inst->moved || age % pace)
+		return;
+	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
+				 &inst->link, &err);
+	if (n < 0)
+		log_error("%s: %s", inst->cif->name, err.text);
+	if (n > 0)
+		inst->answered_tick = inst->ticks;
+	inst->moved = n >= 0 && age < 60 * SECOND && inst->ticks - inst->answered_tick < 2 * SECOND;
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)
@@ -204,12 +238,11 @@ static void resync_flows(struct instance *inst)
 
 void instance_tick(struct instance *inst)
 {
-	const unsigned second = 1000 / INSTANCE_TICK_MS;
 	struct err err;
 
 	inst->ticks++;
 	instance_check_tick(inst);
-	if (inst->retry && inst->ticks % second == 0 && inst->link.ifindex) {
+	if (inst->retry && inst->ticks % SECOND == 0 && inst->link.ifindex) {
 		if (inst->engine)
 			instance_try_apply(inst, "an earlier failure");
 		else
@@ -218,16 +251,17 @@ void instance_tick(struct instance *inst)
 	if (!inst->engine)
 		return;
 	instance_restore_tick(inst);
+	purge_answered(inst);
 	/* an address comes as several events: not between them */
-	if ((inst->ct_lost && inst->ticks - inst->link_tick >= second) ||
-	    inst->ticks % (60 * second) == 0)
+	if ((inst->ct_lost && inst->ticks - inst->link_tick >= SECOND) ||
+	    inst->ticks % (60 * SECOND) == 0)
 		resync_flows(inst);
-	if (inst->ticks % (2 * second) == 0 && observe_sockets(&inst->link, inst->owners, &err))
+	if (inst->ticks % (2 * SECOND) == 0 && observe_sockets(&inst->link, inst->owners, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
 	/* clsact tells of changes, TCX does not */
-	if (inst->ticks % second == 0)
+	if (inst->ticks % SECOND == 0)
 		check_attached(inst);
-	if (inst->ticks % second == 0 && engine_sweep(inst->engine, NULL, &err))
+	if (inst->ticks % SECOND == 0 && engine_sweep(inst->engine, NULL, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (!instance_watermarks(inst) && inst->owners_seen != owners_generation(inst->owners))
 		instance_try_apply(inst, "a change of port owners");

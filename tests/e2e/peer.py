@@ -3,6 +3,8 @@
 """The lab's clients and servers: tell which endpoint a peer sees, and what comes back.
 
   serve ADDR...                    UDP and TCP on ports 7000 and 7001 of each address
+  late  HOST:PORT                  UDP alone: answers "n NUMBER" after 0.3 s, as by a long way, and
+                                   five times
   seen  [-b PORT] HOST:PORT...     one UDP socket; prints the endpoint that each peer saw
   tcp   [-b PORT] HOST:PORT...     the same with one TCP connection each, all from one port
   eif   [-b PORT] SERVER VIA       asks SERVER for an answer from VIA; prints yes or no

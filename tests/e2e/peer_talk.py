@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What peer.py does: a function cmd_NAME for each of its commands, called with its options."""
 import errno
+import heapq
 import os
 import select
 import signal
@@ -115,6 +116,24 @@ def cmd_serve(a):
             listeners.append(t)
     print("serving", flush=True)
     serve_sockets(udp, listeners)
+
+
+def cmd_late(a):
+    s = udp_socket(endpoint(a.args[0])[1], endpoint(a.args[0])[0])
+    waiting = []
+    print("serving", flush=True)
+    while True:
+        left = max(0, waiting[0][0] - time.monotonic()) if waiting else None
+        try:
+            if select.select([s], [], [], left)[0]:
+                data, peer = s.recvfrom(2048)
+                answer = b"%s %s %d" % (data.split()[1], peer[0].encode(), peer[1])
+                for i in range(5):
+                    heapq.heappush(waiting, (time.monotonic() + 0.3 + i * 0.01, answer, peer))
+            while waiting and waiting[0][0] <= time.monotonic():
+                s.sendto(*heapq.heappop(waiting)[1:])
+        except OSError:
+            pass  # an earlier answer was refused
 
 
 def ask(s, peer, text="seen", limit=1.0 * SLOW, tries=3):

@@ -55,10 +55,10 @@ end_flows()
 	stream_end high "$high" >"$T/high.end"
 	stream_end four "$four" >"$T/four.end"
 }
-# answers have come by the second uplink to h1's PORT
+# answers have come by the second uplink to PORT of h1, or of ADDR
 over_there()
 {
-	at router conntrack -L -p udp --orig-src 192.168.1.2 --orig-port-src "$1" 2>/dev/null |
+	at router conntrack -L -p udp --orig-src "${2-192.168.1.2}" --orig-port-src "$1" 2>/dev/null |
 		grep "dst=$EXT2 " | grep -vq UNREPLIED
 }
 # what leaks while the change is being noticed is the kernel's; after a second nothing may
@@ -106,7 +106,63 @@ for how in route_gone:true down:up address_gone:address_back deleted_bare:back; 
 	check_not "$name: nothing is left" has_traces
 	at router conntrack -F 2>/dev/null
 done
+
+# ---- answers that are on their way come in by wan when the flow has been told to go elsewhere
+start late far "$PEER" late $FAR:7005
+must_start "${args[@]}"
+for n in 1 2 3; do
+	start long$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b 2710$n $FAR:7005
+	pids[n]=$PID
+done
+pause 2
+route_gone
+for n in 1 2 3; do
+	check "a long way, flow $n: the second uplink serves it" wait_for 5 over_there 2710$n "192.168.1.$((n % 2 + 2))"
+done
+before="$(leaks) $(leaks6)"
+pause 1
+check_eq "a long way: nothing leaves with a private source" "$(leaks) $(leaks6)" "$before"
+for n in 1 2 3; do
+	result=$(stream_end long$n "${pids[n]}")
+	check_match "a long way, flow $n: both ways have served it" "$result" "$EXT:2710$n.*$EXT2:2710$n"
+	echo "# lost: $(json "d['lost']" <<<"$result") of $(json "d['sent']" <<<"$result")"
+done
+wan_route
+check "a long way: stop" stop_einat
+at router conntrack -F 2>/dev/null
 at router ip route del default metric 500
+
+# ---- the same of prefixes that are translated
+at router ip addr add 2001:db8:2::2/64 dev wan2 nodad
+at isp ip addr add 2001:db8:2::1/64 dev home2 nodad
+at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
+at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name leaks
+at router nft add rule ip6 others postrouting oifname wan2 masquerade
+at router ip -6 route add default via 2001:db8:2::1 metric 2000
+start late6 isp "$PEER" late $B1:7005
+must_start --proto udp --nptv6 fd00:1::/48=2001:db8:77::/48
+# none has an answer on its way: it is deleted at once
+start near h1 "$PEER" stream --rate 100 -b 27201 $B1:7000
+near=$PID
+start long h2 "$PEER" stream --rate $((20 * SLOW)) -b 27202 $B1:7005
+long=$PID
+pause 2
+at router ip -6 route del default via 2001:db8::1
+moved6() { at router conntrack -L -f ipv6 -p udp --orig-port-src "$1" 2>/dev/null | grep -q "dst=2001:db8:2::2 "; }
+check "a prefix, a near host: the second uplink serves it" wait_for 5 moved6 27201
+check "a prefix, a long way: the second uplink serves it" wait_for 5 moved6 27202
+before="$(leaks6)"
+pause 1
+check_eq "a prefix: nothing leaves with an internal source" "$(leaks6)" "$before"
+result=$(stream_end near "$near")
+check_match "a prefix, a near host: both ways have served it" "$result" "2001:db8:77:ced1::2:27201.*2001:db8:2::2:27201"
+result=$(stream_end long "$long")
+check_match "a prefix, a long way: both ways have served it" "$result" "2001:db8:77:ced1::3:27202.*2001:db8:2::2:27202"
+v6_back
+check "a prefix: stop" stop_einat
+at router ip -6 route del default metric 2000
+at router ip addr del 2001:db8:2::2/64 dev wan2
+at router conntrack -F 2>/dev/null
 
 # ---- stopped meanwhile
 addresses_gone() { at router ip addr flush dev wan scope global; }
