@@ -88,6 +88,19 @@ static void purge_claimed(struct instance *inst)
 	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link, &ignored);
 }
 
+/*
+ * Twice, since until the programs are off they translate answers that were on their way, and such
+ * an answer makes an entry without NAT, in which the host's next packet would leave.
+ */
+static void release_all(struct instance *inst)
+{
+	struct err ignored;
+
+	purge_claimed(inst);
+	engine_detach(inst->engine, &ignored);
+	purge_claimed(inst);
+}
+
 static void undo_start(struct instance *inst)
 {
 	struct err ignored;
@@ -101,8 +114,7 @@ static void undo_start(struct instance *inst)
 		return; /* nothing was written yet */
 	hairpin_remove(inst->cif->name, &ignored);
 	nft_table_remove(inst->cif->name, &ignored);
-	purge_claimed(inst);
-	engine_detach(inst->engine, &ignored);
+	release_all(inst);
 }
 
 static int start_link(struct instance *inst, struct err *err)
@@ -130,8 +142,7 @@ void instance_close_engine(struct instance *inst)
 		return;
 	if (instance_unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
-	purge_claimed(inst);
-	engine_detach(inst->engine, &ignored);
+	release_all(inst);
 	instance_slow_close(inst);
 	engine_close(inst->engine);
 	inst->engine = NULL;
@@ -280,7 +291,8 @@ static bool rest_remains(const struct instance *inst)
 	return inst->foreign && foreign_nats(inst->foreign, inst->cif->ipv6);
 }
 
-static void stop_flows(struct instance *inst)
+/* @off: the programs are; for what answers have made meanwhile, see release_all(). */
+static void stop_flows(struct instance *inst, bool off)
 {
 	const struct dataplane *dp = engine_dataplane(inst->engine);
 	struct err err;
@@ -291,7 +303,7 @@ static void stop_flows(struct instance *inst)
 		n = flows_hand_back(inst->ct, dp, &inst->link, &err);
 	else
 		n = flows_purge_bound(inst->ct, dp, &inst->link, &err);
-	if (n >= 0 && rest_remains(inst))
+	if (n >= 0 && rest_remains(inst) && !off)
 		log_info("%s: %d flow%s handed back to masquerade", inst->cif->name, n,
 			 n == 1 ? "" : "s");
 	/* claimed once, their bindings have expired: the next packet is a new flow */
@@ -317,8 +329,9 @@ int instance_stop(struct instance *inst, struct err *err)
 	if (inst->engine) {
 		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
-		stop_flows(inst);
+		stop_flows(inst, false);
 		step = engine_detach(inst->engine, &e);
+		stop_flows(inst, true);
 		if (step && !ret) {
 			ret = step;
 			first = e;

@@ -208,7 +208,7 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	if (others)
 		ret = write_unclaimed(plan, err);
 	if (!ret)
-		instance_forget_prefixes(inst, plan);
+		instance_forget_prefixes(inst, plan, false);
 	if (!ret)
 		instance_forget_dropped(inst, plan);
 	if (!ret)
@@ -222,6 +222,8 @@ int instance_start_engine(struct instance *inst, struct err *err)
 		engine_close(e);
 		return ret;
 	}
+	/* once more: until now answers were translated that were on their way, see release_all() */
+	instance_forget_prefixes(inst, plan, true);
 	inst->engine = e;
 	inst->detached = false;
 	if (others)
@@ -265,9 +267,11 @@ int instance_apply(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = enlarge(inst, plan, err);
 	if (!ret)
-		instance_forget_prefixes(inst, plan);
+		instance_forget_prefixes(inst, plan, false);
 	if (!ret)
 		ret = engine_configure(inst->engine, plan, &inst->link, err);
+	if (!ret)
+		instance_forget_prefixes(inst, plan, true);
 	if (!ret)
 		ret = apply_nft(inst, plan, err);
 	if (ret) {

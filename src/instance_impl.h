@@ -98,9 +98,10 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
 /**
  * instance_forget_prefixes() - claimed flows of prefixes that @plan translates no more would leave
  * as they are. Called between the withdrawal of the claim and the change of the data plane, so that
- * their next packet is masqueraded.
+ * their next packet is masqueraded; and once more when that is @done, since answers that were
+ * on their way may have made entries again.
  */
-void instance_forget_prefixes(struct instance *inst, const struct plan *plan);
+void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done);
 /** instance_note_left() - remember what has bindings now, and might be of no slice without. */
 void instance_note_left(struct instance *inst);
 /** instance_purge_left() - what has lost its binding since is masqueraded from now on. */

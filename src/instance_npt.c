@@ -45,7 +45,7 @@ static int note_claimed(struct instance *inst, const struct net_list *now)
 	return ret;
 }
 
-void instance_forget_prefixes(struct instance *inst, const struct plan *plan)
+void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done)
 {
 	struct net_list gone = { 0 };
 	struct err err = { "out of memory" };
@@ -56,7 +56,7 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan)
 		ret = flows_purge_prefixes(inst->ct, &gone, &inst->link, &err);
 		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	}
-	if (ret >= 0)
+	if (ret >= 0 && done)
 		ret = note_claimed(inst, &plan->nft.npt_internal);
 	if (ret < 0)
 		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,

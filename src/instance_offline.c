@@ -102,6 +102,17 @@ static bool translates_ipv6(const struct dataplane *dp)
 	return false;
 }
 
+/* Before the programs are taken off and once more after it: see release_all() in instance.c. */
+static void release(struct link_info *link, struct ct *ct, const struct dataplane *dp)
+{
+	if (translates_ipv6(dp)) {
+		link_use_ipv6(link);
+		ct_set_ipv6(ct, true);
+	}
+	release_flows(ct, dp, link);
+	release_prefixes(ct, dp, link);
+}
+
 static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *err)
 {
 	struct attachment at;
@@ -114,16 +125,15 @@ static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *e
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
-		if (translates_ipv6(dp)) {
-			link_use_ipv6(link);
-			ct_set_ipv6(ct, true);
-		}
-		release_flows(ct, dp, link);
-		release_prefixes(ct, dp, link);
-		dataplane_close(dp);
+		release(link, ct, dp);
 	}
 	attachment_close(&at);
-	return attach_del(link->name, link->ifindex, made, err);
+	ret = attach_del(link->name, link->ifindex, made, err);
+	if (dp) {
+		release(link, ct, dp);
+		dataplane_close(dp);
+	}
+	return ret;
 }
 
 /*

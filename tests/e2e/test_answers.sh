@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A long way to the far host: when einat stops, or translates a prefix no more, answers are on their way.
+# Until the programs are off they are translated, and conntrack would take them for flows of their
+# own, without NAT: of none may what the host sends next be part. test_away.sh has another
+# interface that takes over.
+set -u
+. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/lab6.sh"
+lab_up
+lab6_up
+at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
+at router nft -f - <<'END'
+table ip6 others {
+	chain postrouting {
+		type nat hook postrouting priority srcnat;
+		oifname wan masquerade
+	}
+}
+END
+start late far "$PEER" late $FAR:7005
+start late6 isp "$PEER" late $B1:7005
+pair=fd00:1::/48=2001:db8:77::/48
+port=20000
+
+# flows: three of each family to a host that is far away, by one einat
+flows()
+{
+	port=$((port + 10))
+	for n in 1 2 3; do
+		start long$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b $((port + n)) $FAR:7005
+		pids[n]=$PID
+		start six$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b $((port + 5 + n)) $B1:7005
+		pids6[n]=$PID
+	done
+	pause 2
+}
+# judge NAME: masquerade serves what was of the prefix; what was of the slice keeps its endpoint
+judge()
+{
+	local n before result
+	pause 1
+	before="$(leaks) $(leaks6)"
+	pause 2
+	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$before"
+	for n in 1 2 3; do
+		result=$(stream_end long$n "${pids[n]}")
+		check_eq "$1, flow $n: datagrams lost" "$(json "d['lost']" <<<"$result")" 0
+		check_eq "$1, flow $n: endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
+		result=$(stream_end six$n "${pids6[n]}")
+		check_match "$1, flow $n of the prefix: masquerade serves it" "$result" "2001:db8:77:ced1::.*$EXT6:$((port + 5 + n))"
+	done
+	at router conntrack -F 2>/dev/null
+}
+
+must_start --proto udp --ports 20000-29999 --nptv6 $pair
+flows
+check "stop" stop_einat
+judge "stop"
+check_not "nothing is left" has_traces
+
+must_start --proto udp --ports 20000-29999 --nptv6 $pair
+flows
+kill -KILL "$EINAT_PID"
+wait "$EINAT_PID" 2>/dev/null
+check "einat stop, after a crash" at router "$EINAT" stop -i wan
+judge "einat stop, after a crash"
+check_not "nothing is left" has_traces
+
+conf() { echo "interfaces = ( { interface = \"wan\"; $1 slices = ( { proto = \"udp\"; ports = \"20000-29999\"; } ); } );" >"$T/einat.conf"; }
+conf "nptv6 = \"$pair\";"
+start einat router "$EINAT" run --config "$T/einat.conf"
+EINAT_PID=$PID
+wait_for 15 einat_settled
+check "starts from a file" logged einat ready
+flows
+conf ""
+kill -HUP "$EINAT_PID"
+check "a prefix is translated no more" wait_for 5 logged einat "read anew"
+judge "a prefix is translated no more"
+check "stop" stop_einat
+finish_tests
