@@ -57,6 +57,7 @@ write_conf()
 {
 	cat >"$T/einat.conf" <<-END
 	interfaces = ( { interface = "wan";
+		udp-timeout = "3600s"; # a slow machine takes long
 		slices = ( { proto = "udp"; ports = "20000-29999"; internal = "$1"; } ); } );
 	END
 }
