@@ -54,6 +54,8 @@ void match_no_source_nat(struct rule *r);
 /** match_no_connection() - the packet belongs to no connection: invalid, or notrack. */
 void match_no_connection(struct rule *r);
 void match_saddr_not_local(struct rule *r);
+/** match_daddr_unicast() - to another host: neither to this one nor to many. */
+void match_daddr_unicast(struct rule *r);
 
 void do_counter(struct rule *r);
 /** do_snat_identity() - source NAT to the packet's own source: later NAT chains are skipped. */
@@ -66,6 +68,7 @@ void do_goto(struct rule *r, const char *chain);
 void do_return(struct rule *r);
 void do_drop(struct rule *r);
 void do_accept(struct rule *r);
+void do_notrack(struct rule *r);
 
 /** l4proto_text() - as nft spells it. */
 const char *l4proto_text(uint8_t ipproto);

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "nft/handover.h"
 #include "nft/open.h"
 #include "src/flows.h"
 #include "src/instance_impl.h"
@@ -249,7 +250,10 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
 	if (!ret && !inst->link.ifindex)
 		log_warn("%s: there is no such interface yet; waiting for it", cif->name);
-	else if (!ret)
+	/* of one that was killed just while it stopped */
+	if (!ret)
+		ret = nft_handover_end(cif->name, err);
+	if (!ret && inst->link.ifindex)
 		ret = start_link(inst, err);
 	/* rules of an earlier einat that was killed */
 	if (!ret && !cif->n_hairpin_ifs)
@@ -329,8 +333,12 @@ int instance_stop(struct instance *inst, struct err *err)
 	if (inst->engine) {
 		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
+		if (rest_remains(inst) && nft_handover_begin(inst->cif->name, &e))
+			log_debug("%s: %s", inst->cif->name, e.text);
 		stop_flows(inst, false);
 		step = engine_detach(inst->engine, &e);
+		if (nft_handover_end(inst->cif->name, &e))
+			log_warn("%s: %s", inst->cif->name, e.text);
 		stop_flows(inst, true);
 		if (step && !ret) {
 			ret = step;

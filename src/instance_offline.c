@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/handover.h"
 #include "nft/open.h"
 #include "src/flows.h"
 #include "src/instance_impl.h"
@@ -125,10 +126,12 @@ static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *e
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
+		nft_handover_begin(link->name, NULL);
 		release(link, ct, dp);
 	}
 	attachment_close(&at);
 	ret = attach_del(link->name, link->ifindex, made, err);
+	nft_handover_end(link->name, NULL);
 	if (dp) {
 		release(link, ct, dp);
 		dataplane_close(dp);
@@ -155,6 +158,8 @@ int instance_remove(const struct conf *conf, const char *ifname, struct err *err
 	step = hairpin_remove(ifname, ret ? NULL : err);
 	ret = ret ? ret : step;
 	step = nft_table_remove(ifname, ret ? NULL : err);
+	ret = ret ? ret : step;
+	step = nft_handover_end(ifname, ret ? NULL : err); /* of one that was killed just then */
 	ret = ret ? ret : step;
 	step = nft_open_remove(ifname, 0, 0, ret ? NULL : err);
 	ret = ret ? ret : step;

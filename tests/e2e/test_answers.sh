@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A long way to the far host: when einat stops, or translates a prefix no more, answers are on their way.
-# Until the programs are off they are translated, and conntrack would take them for flows of their
-# own, without NAT: of none may what the host sends next be part. test_away.sh has another
+# When einat stops, or translates a prefix no more, answers are on their way: much of a download, or
+# what a far host says late. Until the programs are off they are translated, and conntrack would
+# take them for flows of their own, without NAT or with another port. The host's next packet may not be
+# part of such a flow, and the host must not reset a connection for it. test_away.sh has another
 # interface that takes over.
 set -u
 . "$(dirname "$0")/lab.sh"
@@ -18,6 +19,9 @@ table ip6 others {
 	}
 }
 END
+start web far socat "TCP4-LISTEN:8080,fork,reuseaddr" OPEN:/dev/zero
+listens() { at "$1" ss -Hltn "sport = $2" | grep -q .; }
+wait_for 5 listens far 8080
 start late far "$PEER" late $FAR:7005
 start late6 isp "$PEER" late $B1:7005
 pair=fd00:1::/48=2001:db8:77::/48
@@ -33,13 +37,20 @@ flows()
 		start six$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b $((port + 5 + n)) $B1:7005
 		pids6[n]=$PID
 	done
+	start download h1 socat -u "TCP4:$FAR:8080,sourceport=$((port + 9))" OPEN:/dev/null
+	download=$PID
 	pause 2
+	check_num "a download has begun" "$(received)" -ge 1000000
 }
+received() { at h1 ss -Htni "sport = $((port + 9))" | sed -n 's/.*bytes_received:\([0-9]*\).*/\1/p' | grep . || echo 0; }
 # judge NAME: masquerade serves what was of the prefix; what was of the slice keeps its endpoint
 judge()
 {
 	local n before result
+	before=$(received)
 	pause 1
+	check_num "$1: a download goes on" "$(received)" -gt $((before + 1000000))
+	finish "$download"
 	before="$(leaks) $(leaks6)"
 	pause 2
 	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$before"
@@ -53,13 +64,13 @@ judge()
 	at router conntrack -F 2>/dev/null
 }
 
-must_start --proto udp --ports 20000-29999 --nptv6 $pair
+must_start --proto tcp,udp --ports 20000-29999 --nptv6 $pair
 flows
 check "stop" stop_einat
 judge "stop"
 check_not "nothing is left" has_traces
 
-must_start --proto udp --ports 20000-29999 --nptv6 $pair
+must_start --proto tcp,udp --ports 20000-29999 --nptv6 $pair
 flows
 kill -KILL "$EINAT_PID"
 wait "$EINAT_PID" 2>/dev/null
@@ -67,7 +78,7 @@ check "einat stop, after a crash" at router "$EINAT" stop -i wan
 judge "einat stop, after a crash"
 check_not "nothing is left" has_traces
 
-conf() { echo "interfaces = ( { interface = \"wan\"; $1 slices = ( { proto = \"udp\"; ports = \"20000-29999\"; } ); } );" >"$T/einat.conf"; }
+conf() { echo "interfaces = ( { interface = \"wan\"; $1 slices = ( { proto = [ \"tcp\", \"udp\" ]; ports = \"20000-29999\"; } ); } );" >"$T/einat.conf"; }
 conf "nptv6 = \"$pair\";"
 start einat router "$EINAT" run --config "$T/einat.conf"
 EINAT_PID=$PID

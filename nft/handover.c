@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nft/handover.h"
+#include "nft/table_model.h"
+
+static void handover_name(const char *ifname, char buf[NAME_SIZE])
+{
+	char own[NAME_SIZE];
+
+	snprintf(buf, NAME_SIZE, NAME_TABLE_PREFIX "handover_%.32s",
+		 table_name(ifname, own) + strlen(NAME_TABLE_PREFIX));
+}
+
+/* iifname WAN fib daddr type unicast counter notrack */
+static void answers_rule(struct rule *r, const char *ifname)
+{
+	const char *comment = "flows are being handed back to masquerade";
+
+	rule_init(r, comment);
+	match_iifname(r, ifname);
+	match_daddr_unicast(r);
+	do_counter(r);
+	do_notrack(r);
+	rule_finish(r, comment);
+}
+
+int nft_handover_begin(const char *ifname, struct err *err)
+{
+	struct rule rule;
+	struct chain chain = { .name = "answers",
+			       .type = "filter",
+			       .hook = NF_INET_PRE_ROUTING,
+			       .prio = NF_IP_PRI_RAW,
+			       .rule = &rule,
+			       .n = 1 };
+	struct table t = { .chain = &chain, .n_chains = 1 };
+	struct batch *b;
+	int ret = -ENOMEM;
+
+	handover_name(ifname, t.name);
+	answers_rule(&rule, ifname);
+	b = rule.failed ? NULL : batch_new(t.name);
+	if (b) {
+		table_write(&t, b);
+		ret = batch_send(b, err);
+		batch_free(b);
+	} else {
+		err_sys(err, ENOMEM, "nftables table %s", t.name);
+	}
+	rule_free(&rule);
+	return ret;
+}
+
+int nft_handover_end(const char *ifname, struct err *err)
+{
+	char name[NAME_SIZE];
+	struct batch *b;
+	int ret;
+
+	handover_name(ifname, name);
+	b = batch_new(name);
+	if (!b)
+		return err_sys(err, ENOMEM, "nftables table %s", name);
+	batch_del_table(b);
+	ret = batch_send(b, err);
+	batch_free(b);
+	return ret == -ENOENT ? 0 : ret;
+}
