@@ -45,7 +45,8 @@ struct instance {
 	bool retry; /* the last attempt to follow a change failed */
 	uint64_t owners_seen; /* generation of the ledger that the plan was made from */
 	unsigned ticks, link_tick; /* link_tick: of the last change of the link */
-	bool moved; /* flows have moved to another interface, and answers may still come by this one */
+	bool moved; /* flows have moved to another interface, and answers may still come by this one
+		     */
 	unsigned moved_tick, answered_tick; /* of the last of the one and of the other */
 	struct restore restore[RESTORE_COUNT];
 	struct nft_edits *edits; /* of users, in the sets of the table */
