@@ -80,6 +80,7 @@ check "handed over by SIGUSR2: bindings identical" same bindings.before bindings
 claimed "handed over by SIGUSR2"
 
 result=$(stream_end udp "$udp")
+echo "# $result"
 check_eq "UDP: lost of $(json "d['sent']" <<<"$result")" "$(json "d['lost']" <<<"$result")" 0
 check_eq "UDP: external endpoints" "$(json "' '.join(d['seen'])" <<<"$result")" "$EXT6:25100"
 result=$(stream_end tcp "$tcp")
