@@ -400,7 +400,8 @@ static void test_big_buffer(void **state)
 	sh("i=0; while [ $i -lt 1000 ]; do echo route add 10.7.$((i / 250)).$((i %% 250)) dev wan "
 	   "table "
 	   "1701380096; i=$((i + 1)); done | ip -batch -");
-	/* on a slow machine wan's being up is told only now; had messages been lost, all were set */
+	/* on a slow machine wan's being up is told only now; had messages been lost, all were set
+	 */
 	assert_int_equal(link_monitor_drain(mon) & ~LINK_EV_LINK, LINK_EV_RULE);
 	link_monitor_close(mon);
 }
