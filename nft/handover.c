@@ -16,12 +16,14 @@ static void handover_name(const char *ifname, char buf[NAME_SIZE])
 		 table_name(ifname, own) + strlen(NAME_TABLE_PREFIX));
 }
 
-/* iifname WAN fib daddr type unicast counter notrack */
-static void answers_rule(struct rule *r, const char *ifname)
+/* [ipv6] iifname WAN fib daddr type unicast counter notrack */
+static void answers_rule(struct rule *r, const char *ifname, bool ipv6_only)
 {
 	const char *comment = "flows are being handed back to masquerade";
 
 	rule_init(r, comment);
+	if (ipv6_only)
+		match_nfproto(r, NFPROTO_IPV6);
 	match_iifname(r, ifname);
 	match_daddr_unicast(r);
 	do_counter(r);
@@ -29,7 +31,7 @@ static void answers_rule(struct rule *r, const char *ifname)
 	rule_finish(r, comment);
 }
 
-int nft_handover_begin(const char *ifname, struct err *err)
+int nft_handover_begin(const char *ifname, bool ipv6_only, struct err *err)
 {
 	struct rule rule;
 	struct chain chain = { .name = "answers",
@@ -43,7 +45,7 @@ int nft_handover_begin(const char *ifname, struct err *err)
 	int ret = -ENOMEM;
 
 	handover_name(ifname, t.name);
-	answers_rule(&rule, ifname);
+	answers_rule(&rule, ifname, ipv6_only);
 	b = rule.failed ? NULL : batch_new(t.name);
 	if (b) {
 		table_write(&t, b);

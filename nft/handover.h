@@ -8,6 +8,8 @@
 #ifndef EINAT_NFT_HANDOVER_H
 #define EINAT_NFT_HANDOVER_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 
 /**
@@ -15,7 +17,7 @@
  * to another host is not tracked. For milliseconds, since a firewall that lets in what it knows
  * alone drops such packets. 0 or -errno: then all is as before.
  */
-int nft_handover_begin(const char *ifname, struct err *err);
+int nft_handover_begin(const char *ifname, bool ipv6_only, struct err *err);
 /** nft_handover_end() - remove it; 0 also if there is none. */
 int nft_handover_end(const char *ifname, struct err *err);
 

@@ -333,7 +333,7 @@ int instance_stop(struct instance *inst, struct err *err)
 	if (inst->engine) {
 		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
-		if (rest_remains(inst) && nft_handover_begin(inst->cif->name, &e))
+		if (rest_remains(inst) && nft_handover_begin(inst->cif->name, false, &e))
 			log_debug("%s: %s", inst->cif->name, e.text);
 		stop_flows(inst, false);
 		step = engine_detach(inst->engine, &e);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/handover.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
 
@@ -257,7 +258,7 @@ static int enlarge(struct instance *inst, const struct plan *plan, struct err *e
 	return 0;
 }
 
-int instance_apply(struct instance *inst, struct err *err)
+static int apply(struct instance *inst, struct err *err)
 {
 	struct plan *plan = NULL;
 	int ret = apply_between(inst, err);
@@ -281,6 +282,16 @@ int instance_apply(struct instance *inst, struct err *err)
 	take_plan(inst, plan); /* it is what the table holds now, whatever comes after */
 	instance_note_left(inst);
 	return apply_hairpin(inst, plan, err);
+}
+
+int instance_apply(struct instance *inst, struct err *err)
+{
+	int ret = apply(inst, err);
+
+	if (inst->handover)
+		nft_handover_end(inst->cif->name, NULL);
+	inst->handover = false;
+	return ret;
 }
 
 /* From here on new flows go to masquerade; bindings that exist are served. */

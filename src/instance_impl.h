@@ -37,6 +37,7 @@ struct instance {
 	int slow_fd; /* epoll: what @slow waits for; stays the same while @slow comes and goes */
 	bool full_seen; /* by this run of @slow: the watermarks were looked at */
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
+	bool handover; /* IPv6 is being handed back: nft_handover_end() when the plan is in force */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */

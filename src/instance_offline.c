@@ -126,7 +126,7 @@ static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *e
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
-		nft_handover_begin(link->name, NULL);
+		nft_handover_begin(link->name, false, NULL);
 		release(link, ct, dp);
 	}
 	attachment_close(&at);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# When einat stops, or translates a prefix no more, answers are on their way: much of a download, or
+# When einat stops, or translates a prefix or IPv6 no more, answers are on their way: much of a download, or
 # what a far host says late. Until the programs are off they are translated, and conntrack would
 # take them for flows of their own, without NAT or with another port. The host's next packet may not be
 # part of such a flow, and the host must not reset a connection for it. test_away.sh has another
@@ -90,4 +90,28 @@ kill -HUP "$EINAT_PID"
 check "a prefix is translated no more" wait_for 5 logged einat "read anew"
 judge "a prefix is translated no more"
 check "stop" stop_einat
+
+# ---- NAT66 ends by a reload, and masquerade goes on
+start web6 isp socat "TCP6-LISTEN:8080,fork,reuseaddr" OPEN:/dev/zero
+wait_for 5 listens isp 8080
+conf "ipv6 = true;"
+start einat router "$EINAT" run --config "$T/einat.conf"
+EINAT_PID=$PID
+wait_for 15 einat_settled
+port=20100
+start download h1 socat -u "TCP6:[$B1]:8080,sourceport=$((port + 9))" OPEN:/dev/null
+download=$PID
+pause 2
+check_num "NAT66: a download has begun" "$(received)" -ge 1000000
+conf ""
+kill -HUP "$EINAT_PID"
+check "NAT66 ends" wait_for 5 logged einat "read anew"
+pause 1
+before=$(received)
+pause 1
+check_num "NAT66 ends: a download goes on" "$(received)" -gt $((before + 1000000))
+finish "$download"
+check_not "NAT66 ends: no table is left but einat's" eval 'at router nft list tables | grep handover'
+check "stop" stop_einat
+check_not "nothing is left" has_traces
 finish_tests
