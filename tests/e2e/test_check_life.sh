@@ -192,6 +192,8 @@ start client router "$EINAT" check
 client=$PID
 wait_for 5 two_checks
 others=$(checks)
+# shellcheck disable=SC2086 # one word each
+kill -STOP $others # else the client's may be through before einat is
 stop_einat USR2
 check_eq "SIGUSR2 while checks run: the exit status" $? 0
 for one in $others; do
