@@ -250,9 +250,10 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 		ret = ct_events_start(inst->ct, on_flow, inst, err);
 	if (!ret && !inst->link.ifindex)
 		log_warn("%s: there is no such interface yet; waiting for it", cif->name);
-	/* of one that was killed just while it stopped */
+	/* of one that was killed just while it stopped; what follows tells if there are no
+	 * nf_tables */
 	if (!ret)
-		ret = nft_handover_end(cif->name, err);
+		nft_handover_end(cif->name, NULL);
 	if (!ret && inst->link.ifindex)
 		ret = start_link(inst, err);
 	/* rules of an earlier einat that was killed */

@@ -78,6 +78,18 @@ check "einat stop, after a crash" at router "$EINAT" stop -i wan
 judge "einat stop, after a crash"
 check_not "nothing is left" has_traces
 
+# one that was killed just while it handed flows back
+leftover() { at router nft 'table inet einat_handover_wan { chain answers { type filter hook prerouting priority raw; iifname wan fib daddr type unicast notrack; }; }'; }
+no_handover() { ! at router nft list tables | grep -q handover; }
+leftover
+check_not "a table of a stop is there" no_handover
+must_start --proto tcp,udp --ports 20000-29999
+check "the next start removes it" no_handover
+stop_einat
+leftover
+at router "$EINAT" stop -i wan
+check "einat stop removes it" no_handover
+
 conf() { echo "interfaces = ( { interface = \"wan\"; $1 slices = ( { proto = [ \"tcp\", \"udp\" ]; ports = \"20000-29999\"; } ); } );" >"$T/einat.conf"; }
 conf "nptv6 = \"$pair\";"
 start einat router "$EINAT" run --config "$T/einat.conf"
@@ -111,7 +123,7 @@ before=$(received)
 pause 1
 check_num "NAT66 ends: a download goes on" "$(received)" -gt $((before + 1000000))
 finish "$download"
-check_not "NAT66 ends: no table is left but einat's" eval 'at router nft list tables | grep handover'
+check "NAT66 ends: the table of the handover is gone" no_handover
 check "stop" stop_einat
 check_not "nothing is left" has_traces
 finish_tests
