@@ -27,6 +27,15 @@ start late6 isp "$PEER" late $B1:7005
 pair=fd00:1::/48=2001:db8:77::/48
 port=20000
 
+# each stream has been answered: the next of its packets come and go
+all_answered()
+{
+	local n
+	for n in 1 2 3; do
+		logged long$n streaming && logged six$n streaming || return 1
+	done
+	[ "$(received)" -ge 1000000 ] && pause 1
+}
 # flows: three of each family to a host that is far away, by one einat
 flows()
 {
@@ -39,7 +48,8 @@ flows()
 	done
 	start download h1 socat -u "TCP4:$FAR:8080,sourceport=$((port + 9))" OPEN:/dev/null
 	download=$PID
-	pause 2
+	wait_for 5 all_answered
+	pause 1
 	check_num "a download has begun" "$(received)" -ge 1000000
 }
 received() { at h1 ss -Htni "sport = $((port + 9))" | sed -n 's/.*bytes_received:\([0-9]*\).*/\1/p' | grep . || echo 0; }

@@ -114,6 +114,9 @@ for n in 1 2 3; do
 	start long$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b 2710$n $FAR:7005
 	pids[n]=$PID
 done
+for n in 1 2 3; do
+	wait_for 5 logged long$n streaming
+done
 pause 2
 route_gone
 for n in 1 2 3; do
@@ -146,6 +149,8 @@ start near h1 "$PEER" stream --rate 100 -b 27201 $B1:7000
 near=$PID
 start long h2 "$PEER" stream --rate $((20 * SLOW)) -b 27202 $B1:7005
 long=$PID
+wait_for 5 logged near streaming
+wait_for 5 logged long streaming
 pause 2
 at router ip -6 route del default via 2001:db8::1
 moved6() { at router conntrack -L -f ipv6 -p udp --orig-port-src "$1" 2>/dev/null | grep -q "dst=2001:db8:2::2 "; }
