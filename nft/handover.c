@@ -41,19 +41,11 @@ int nft_handover_begin(const char *ifname, bool ipv6_only, struct err *err)
 			       .rule = &rule,
 			       .n = 1 };
 	struct table t = { .chain = &chain, .n_chains = 1 };
-	struct batch *b;
-	int ret = -ENOMEM;
+	int ret;
 
 	handover_name(ifname, t.name);
 	answers_rule(&rule, ifname, ipv6_only);
-	b = rule.failed ? NULL : batch_new(t.name);
-	if (b) {
-		table_write(&t, b);
-		ret = batch_send(b, err);
-		batch_free(b);
-	} else {
-		err_sys(err, ENOMEM, "nftables table %s", t.name);
-	}
+	ret = rule.failed ? err_sys(err, ENOMEM, "nftables table %s", t.name) : table_send(&t, err);
 	rule_free(&rule);
 	return ret;
 }
@@ -61,15 +53,7 @@ int nft_handover_begin(const char *ifname, bool ipv6_only, struct err *err)
 int nft_handover_end(const char *ifname, struct err *err)
 {
 	char name[NAME_SIZE];
-	struct batch *b;
-	int ret;
 
 	handover_name(ifname, name);
-	b = batch_new(name);
-	if (!b)
-		return err_sys(err, ENOMEM, "nftables table %s", name);
-	batch_del_table(b);
-	ret = batch_send(b, err);
-	batch_free(b);
-	return ret == -ENOENT ? 0 : ret;
+	return table_delete(name, err);
 }

@@ -159,7 +159,7 @@ static bool same_structure(const struct table *a, const struct table *b)
 	return true;
 }
 
-static int write_all(const struct table *t, struct err *err)
+int table_send(const struct table *t, struct err *err)
 {
 	struct batch *b = batch_new(t->name);
 	int ret;
@@ -201,7 +201,7 @@ int nft_table_apply(const struct nft_spec *spec, struct err *err)
 
 	if (ret)
 		return ret;
-	ret = write_all(t, err);
+	ret = table_send(t, err);
 	table_free(t);
 	return ret;
 }
@@ -221,16 +221,15 @@ int nft_table_update(const struct nft_spec *from, const struct nft_spec *to, str
 	/* -ENOENT: someone has removed the table or a set, write it anew */
 	ret = same_structure(old, new) ? write_changes(old, new, err) : -ENOENT;
 	if (ret == -ENOENT)
-		ret = write_all(new, err);
+		ret = table_send(new, err);
 	table_free(old);
 	table_free(new);
 	return ret;
 }
 
-int nft_table_remove(const char *ifname, struct err *err)
+int table_delete(const char *name, struct err *err)
 {
-	char name[NAME_SIZE];
-	struct batch *b = batch_new(table_name(ifname, name));
+	struct batch *b = batch_new(name);
 	struct err why = { 0 };
 	int ret;
 
@@ -242,6 +241,13 @@ int nft_table_remove(const char *ifname, struct err *err)
 	if (ret == -ENOENT)
 		return 0;
 	return ret ? err_set(err, -ret, "%s", why.text) : 0;
+}
+
+int nft_table_remove(const char *ifname, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	return table_delete(table_name(ifname, name), err);
 }
 
 int nft_table_exists(const char *ifname, struct err *err)

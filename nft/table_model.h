@@ -110,6 +110,10 @@ char *table_name(const char *ifname, char *buf);
 /** table_build() - 0, -EINVAL or -ENOMEM with @err; the table is the caller's: table_free(). */
 int table_build(const struct nft_spec *spec, struct table **ret_table, struct err *err);
 void table_free(struct table *t);
+/** table_send() - write the whole table into the kernel; an older one is replaced. 0 or -errno. */
+int table_send(const struct table *t, struct err *err);
+/** table_delete() - 0 also if there is no table @name, else -errno. */
+int table_delete(const char *name, struct err *err);
 
 /* table_sets.c and table_rules.c: they set t->failed when memory runs out. */
 void table_add_sets(struct table *t, const struct nft_spec *spec);

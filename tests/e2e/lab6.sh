@@ -75,6 +75,19 @@ lab6_up()
 	wait_for 5 at router ping -6 -c 1 -W 1 -q $B1 || die "the router has no way out"
 }
 
+# others6: someone masquerades IPv6 on wan
+others6()
+{
+	at router nft -f - <<-'END' || die "nft in router"
+	table ip6 others {
+		chain postrouting {
+			type nat hook postrouting priority srcnat;
+			oifname wan masquerade
+		}
+	}
+	END
+}
+
 all_link_local()
 {
 	local dev

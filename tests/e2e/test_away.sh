@@ -14,14 +14,7 @@ wire router wan2 isp home2
 at router ip addr add $EXT2/24 dev wan2
 at isp ip addr add 192.0.2.1/24 dev home2
 at router nft add rule ip home postrouting oifname wan2 masquerade
-at router nft -f - <<'END'
-table ip6 others {
-	chain postrouting {
-		type nat hook postrouting priority srcnat;
-		oifname wan masquerade
-	}
-}
-END
+others6
 at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
 args=(--proto all --ports 20000-29999 --ipv6 --hairpin-if lan)
 port=26000
