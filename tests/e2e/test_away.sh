@@ -75,7 +75,7 @@ address_back() { at router ip addr add $EXT/24 dev wan; }
 deleted_bare()
 {
 	at router ip addr flush dev wan scope global
-	sleep 1
+	pause 1
 	at router ip link del wan
 }
 back() { wan_up; }
@@ -170,7 +170,7 @@ for how in addresses_gone:address_back down:up deleted_bare:back named:named_bac
 	name="stopped, ${how%:*}"
 	flows "$name"
 	${how%:*}
-	sleep 1
+	pause 1
 	check "$name: stop" stop_einat
 	check_not "$name: nothing is left" has_traces
 	! at router ip link show aside >/dev/null 2>&1 ||
@@ -179,7 +179,7 @@ for how in addresses_gone:address_back down:up deleted_bare:back named:named_bac
 	${how#*:}
 	wan_route
 	v6_back
-	sleep 2
+	pause 2
 	check_eq "$name: nothing leaves with a private source" "$(leaks) $(leaks6)" "$before"
 	end_flows
 	at router conntrack -F 2>/dev/null

@@ -58,8 +58,9 @@ for name in live live6; do
 	check_num "$name: fewer than one in a hundred is lost" \
 		$(($(json "d['lost']" <<<"$result") * 100)) -le "$(json "d['sent']" <<<"$result")"
 done
-check_match "a new flow works" "$(seen h2 20500 $A1:7000)" "^$EXT:20500$"
-check_match "over IPv6, too" "$(seen h2 20500 $B1:7000)" "^$EXT6:20500$"
+# the port itself may have gone to a malformed packet
+check_match "a new flow works" "$(seen h2 20500 $A1:7000)" "^$EXT:2[0-9]{4}$"
+check_match "over IPv6, too" "$(seen h2 20500 $B1:7000)" "^$EXT6:2[0-9]{4}$"
 check_not "einat runs" gone "$EINAT_PID"
 check_eq "and has nothing to complain about" "$(grep -c 'error:' "$T/einat")" 0
 
