@@ -59,6 +59,7 @@ judge()
 	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$before"
 	for n in 1 2 3; do
 		result=$(stream_end long$n "${pids[n]}")
+		echo "# $1, flow $n: $result"
 		check_eq "$1, flow $n: datagrams lost" "$(json "d['lost']" <<<"$result")" 0
 		check_eq "$1, flow $n: endpoints" "$(json "len(d['seen'])" <<<"$result")" 1
 		result=$(stream_end six$n "${pids6[n]}")
