@@ -11,11 +11,11 @@ lab6_up
 # another masquerade, which would take a flow that is not claimed any more
 at router nft 'table ip6 home { chain postrouting { type nat hook postrouting priority srcnat; oifname "wan" ip6 saddr fc00::/7 masquerade; }; }'
 args=(--proto all --ports 20000-29999 --ipv6 --icmp-timeout 1h --udp-timeout 1h --tcp-close-timeout 1h)
-# entries PROTO PORT: conntrack's record of that flow of h1, without what time changes
+# entries PROTO PORT: conntrack's record of that flow of h1, without what time or traffic changes
 entries()
 {
 	at router conntrack -L -f ipv6 -p "$1" --orig-src fd00:1::2 --orig-port-src "$2" -o id 2>/dev/null |
-		grep -o 'src=.*' | sed 's/\[ASSURED\] //'
+		grep -o 'src=.*' | sed 's/\[ASSURED\] //; s/ use=[0-9]*//'
 }
 
 must_start "${args[@]}"
