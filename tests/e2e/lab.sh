@@ -548,15 +548,19 @@ hold()
 }
 # send BOX PORT TARGET [OPTIONS]: one datagram; what came back
 send() { at "$1" "$PEER" send -b "$2" "$3" hello "${@:4}"; }
-# stream NAME BOX PORT TARGET: numbered datagrams until stream_end NAME PID, which prints the JSON
+# stream NAME BOX PORT TARGET [OPTIONS]: numbered datagrams until stream_end NAME PID, which prints the JSON
 stream()
 {
-	start "$1" "$2" "$PEER" stream -b "$3" "$4"
+	start "$1" "$2" "$PEER" stream -b "$3" "${@:5}" "$4"
 	wait_for 5 logged "$1" streaming || die "stream: $(cat "$T/$1")"
 }
+# A slow machine's server answers an ordinary stream many seconds late. Values of --rate for tests in
+# which it matters when an answer comes, and for streams to "late", which answers five times:
+# shellcheck disable=SC2034 # used by tests
+THIN=$((SLOW > 1 ? 180 : 1000)) LATE_RATE=$((SLOW > 1 ? 5 * SLOW : 20))
 stream_end()
 {
-	kill "$2"
+	kill "$2" 2>/dev/null # unless it was told already
 	wait_for 5 logged "$1" '"sent"'
 	tail -n 1 "$T/$1"
 }

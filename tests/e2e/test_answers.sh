@@ -34,9 +34,9 @@ flows()
 {
 	port=$((port + 10))
 	for n in 1 2 3; do
-		start long$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b $((port + n)) $FAR:7005
+		start long$n h$((n % 2 + 1)) "$PEER" stream --rate $LATE_RATE -b $((port + n)) $FAR:7005
 		pids[n]=$PID
-		start six$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b $((port + 5 + n)) $B1:7005
+		start six$n h$((n % 2 + 1)) "$PEER" stream --rate $LATE_RATE -b $((port + 5 + n)) $B1:7005
 		pids6[n]=$PID
 	done
 	start download h1 socat -u "TCP4:$FAR:8080,sourceport=$((port + 9))" OPEN:/dev/null

@@ -30,11 +30,11 @@ flows()
 {
 	port=$((port + 10))
 	must_start "${args[@]}"
-	stream four h1 $port $FAR:7000
+	stream four h1 $port $FAR:7000 --rate $THIN
 	four=$PID
-	stream high h1 $((port + 20000)) $FAR:7000
+	stream high h1 $((port + 20000)) $FAR:7000 --rate $THIN
 	high=$PID
-	stream six h1 $((port + 1)) $B1:7000
+	stream six h1 $((port + 1)) $B1:7000 --rate $THIN
 	six=$PID
 	hold idle h2 $((port + 2)) $FAR:7000
 	idle=$PID
@@ -104,7 +104,7 @@ done
 start late far "$PEER" late $FAR:7005
 must_start "${args[@]}"
 for n in 1 2 3; do
-	start long$n h$((n % 2 + 1)) "$PEER" stream --rate $((20 * SLOW)) -b 2710$n $FAR:7005
+	start long$n h$((n % 2 + 1)) "$PEER" stream --rate $LATE_RATE -b 2710$n $FAR:7005
 	pids[n]=$PID
 done
 for n in 1 2 3; do
@@ -140,7 +140,7 @@ must_start --proto udp --nptv6 fd00:1::/48=2001:db8:77::/48
 # none has an answer on its way: it is deleted at once
 start near h1 "$PEER" stream --rate 100 -b 27201 $B1:7000
 near=$PID
-start long h2 "$PEER" stream --rate $((20 * SLOW)) -b 27202 $B1:7005
+start long h2 "$PEER" stream --rate $LATE_RATE -b 27202 $B1:7005
 long=$PID
 wait_for 5 logged near streaming
 wait_for 5 logged long streaming

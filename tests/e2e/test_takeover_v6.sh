@@ -26,8 +26,7 @@ for p in 25001 25002; do
 done
 at h1 ping -6 -q -c 1 -W 2 -e 25200 $B1 >/dev/null
 # thin: an emulated machine would be answering still when the stream has ended
-start udp h1 "$PEER" stream --rate $((SLOW > 1 ? 300 : 1000)) -b 25100 $B1:7000
-wait_for 5 logged udp streaming
+stream udp h1 25100 $B1:7000 --rate $THIN
 udp=$PID
 start tcp h1 "$PEER" tcpstream -b 25101 $B1:7000
 tcp=$PID
