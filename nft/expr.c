@@ -344,29 +344,18 @@ void match_no_connection(struct rule *r)
 	say(r, "ct state invalid,untracked");
 }
 
-/* @flag: NFTA_FIB_F_SADDR or _DADDR; @type: RTN_ */
-static void match_addr_type(struct rule *r, uint32_t flag, uint32_t op, uint32_t type)
+void match_saddr_not_local(struct rule *r)
 {
 	struct nftnl_expr *e = expr_new(r, "fib");
+	uint32_t local = RTN_LOCAL;
 
 	if (!e)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, flag);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
-	cmp(r, op, &type, sizeof(type));
-}
-
-void match_saddr_not_local(struct rule *r)
-{
-	match_addr_type(r, NFTA_FIB_F_SADDR, NFT_CMP_NEQ, RTN_LOCAL);
+	cmp(r, NFT_CMP_NEQ, &local, sizeof(local));
 	say(r, "fib saddr type != local");
-}
-
-void match_daddr_unicast(struct rule *r)
-{
-	match_addr_type(r, NFTA_FIB_F_DADDR, NFT_CMP_EQ, RTN_UNICAST);
-	say(r, "fib daddr type unicast");
 }
 
 void do_counter(struct rule *r)

@@ -54,8 +54,6 @@ void match_no_source_nat(struct rule *r);
 /** match_no_connection() - the packet belongs to no connection: invalid, or notrack. */
 void match_no_connection(struct rule *r);
 void match_saddr_not_local(struct rule *r);
-/** match_daddr_unicast() - to another host: neither to this one nor to many. */
-void match_daddr_unicast(struct rule *r);
 
 void do_counter(struct rule *r);
 /** do_snat_identity() - source NAT to the packet's own source: later NAT chains are skipped. */

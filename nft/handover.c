@@ -16,37 +16,47 @@ static void handover_name(const char *ifname, char buf[NAME_SIZE])
 		 table_name(ifname, own) + strlen(NAME_TABLE_PREFIX));
 }
 
-/* [ipv6] iifname WAN fib daddr type unicast counter notrack */
-static void answers_rule(struct rule *r, const char *ifname, bool ipv6_only)
+#define NAME_HOSTS  "hosts"
+#define NAME_HOSTS6 "hosts6"
+#define RULES	    2 /* one for each family */
+
+/* IP iifname WAN IP daddr @hosts counter notrack */
+static void answers_rule(struct rule *r, const char *ifname, bool ipv6)
 {
 	const char *comment = "flows are being handed back to masquerade";
 
 	rule_init(r, comment);
-	if (ipv6_only)
-		match_nfproto(r, NFPROTO_IPV6);
+	match_nfproto(r, ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 	match_iifname(r, ifname);
-	match_daddr_unicast(r);
+	match_ip_set(r, MATCH_DST, ipv6 ? NAME_HOSTS6 : NAME_HOSTS, false);
 	do_counter(r);
 	do_notrack(r);
 	rule_finish(r, comment);
 }
 
-int nft_handover_begin(const char *ifname, bool ipv6_only, struct err *err)
+int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct err *err)
 {
-	struct rule rule;
+	struct rule rules[RULES];
 	struct chain chain = { .name = "answers",
 			       .type = "filter",
 			       .hook = NF_INET_PRE_ROUTING,
 			       .prio = NF_IP_PRI_RAW,
-			       .rule = &rule,
-			       .n = 1 };
+			       .rule = rules,
+			       .n = RULES };
 	struct table t = { .chain = &chain, .n_chains = 1 };
 	int ret;
 
 	handover_name(ifname, t.name);
-	answers_rule(&rule, ifname, ipv6_only);
-	ret = rule.failed ? err_sys(err, ENOMEM, "nftables table %s", t.name) : table_send(&t, err);
-	rule_free(&rule);
+	table_add_ranges(&t, NAME_HOSTS, false, "hosts whose flows are handed back", hosts);
+	table_add_ranges(&t, NAME_HOSTS6, true, "hosts whose flows are handed back", hosts);
+	for (size_t i = 0; i < RULES; i++) {
+		answers_rule(&rules[i], ifname, i == 1);
+		t.failed |= rules[i].failed;
+	}
+	ret = t.failed ? err_sys(err, ENOMEM, "nftables table %s", t.name) : table_send(&t, err);
+	for (size_t i = 0; i < RULES; i++)
+		rule_free(&rules[i]);
+	table_clear_sets(&t);
 	return ret;
 }
 

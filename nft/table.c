@@ -123,18 +123,25 @@ int table_build(const struct nft_spec *spec, struct table **ret_table, struct er
 	return 0;
 }
 
+void table_clear_sets(struct table *t)
+{
+	for (size_t i = 0; i < t->n_sets; i++)
+		free(t->set[i].elem);
+	free(t->set);
+	t->set = NULL;
+	t->n_sets = 0;
+}
+
 void table_free(struct table *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->n_sets; i++)
-		free(t->set[i].elem);
+	table_clear_sets(t);
 	for (size_t i = 0; i < t->n_chains; i++) {
 		for (size_t j = 0; j < t->chain[i].n; j++)
 			rule_free(&t->chain[i].rule[j]);
 		free(t->chain[i].rule);
 	}
-	free(t->set);
 	free(t->chain);
 	free(t);
 }

@@ -110,6 +110,7 @@ char *table_name(const char *ifname, char *buf);
 /** table_build() - 0, -EINVAL or -ENOMEM with @err; the table is the caller's: table_free(). */
 int table_build(const struct nft_spec *spec, struct table **ret_table, struct err *err);
 void table_free(struct table *t);
+void table_clear_sets(struct table *t);
 /** table_send() - write the whole table into the kernel; an older one is replaced. 0 or -errno. */
 int table_send(const struct table *t, struct err *err);
 /** table_delete() - 0 also if there is no table @name, else -errno. */
@@ -118,9 +119,9 @@ int table_delete(const char *name, struct err *err);
 /* table_sets.c and table_rules.c: they set t->failed when memory runs out. */
 void table_add_sets(struct table *t, const struct nft_spec *spec);
 void table_add_chains(struct table *t, const struct nft_spec *spec);
-/** table_add_ranges6() - an interval set of IPv6 addresses that holds @list. */
-void table_add_ranges6(struct table *t, const char *name, const char *comment,
-		       const struct net_list *list);
+/** table_add_ranges() - an interval set of what @list has of one family. */
+void table_add_ranges(struct table *t, const char *name, bool ipv6, const char *comment,
+		      const struct net_list *list);
 bool table_has_forwards(const struct nft_spec *spec, bool ipv6);
 
 /* table_edits.c */

@@ -7,11 +7,11 @@
 
 void table_npt_sets(struct table *t, const struct nft_spec *spec)
 {
-	table_add_ranges6(t, NAME_NPT_CLAIM, "prefixes claimed now; empty: claim suspended",
+	table_add_ranges(t, NAME_NPT_CLAIM, true, "prefixes claimed now; empty: claim suspended",
 			  &spec->npt_claim);
-	table_add_ranges6(t, NAME_NPT_INTERNAL, "prefixes that einat translates",
+	table_add_ranges(t, NAME_NPT_INTERNAL, true, "prefixes that einat translates",
 			  &spec->npt_internal);
-	table_add_ranges6(t, NAME_NPT_KEEP, "destinations without prefix translation",
+	table_add_ranges(t, NAME_NPT_KEEP, true, "destinations without prefix translation",
 			  &spec->npt_keep);
 }
 

@@ -236,13 +236,13 @@ bool table_has_forwards(const struct nft_spec *spec, bool ipv6)
 	return false;
 }
 
-void table_add_ranges6(struct table *t, const char *name, const char *comment,
-		       const struct net_list *list)
+void table_add_ranges(struct table *t, const char *name, bool ipv6, const char *comment,
+		      const struct net_list *list)
 {
 	struct set *s = add_set(t, SET_ADDR_RANGES, comment, "%s", name);
 
 	if (s)
-		s->ipv6 = true;
+		s->ipv6 = ipv6;
 	add_prefixes(t, s, list);
 }
 

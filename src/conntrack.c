@@ -142,6 +142,8 @@ int ct_dump(struct ct *ct, ct_flow_fn fn, void *data, struct err *err)
 		ret = dump_once(nl, ct->ipv6 ? AF_UNSPEC : AF_INET, ++ct->seq, &d);
 		mnl_socket_close(nl);
 	}
+	if (d.ret < 0)
+		return err_sys(err, -d.ret, "conntrack: reading the table");
 	if (d.ret)
 		return d.ret;
 	if (!ret)

@@ -338,8 +338,10 @@ int engine_attach(struct engine *e, struct err *err)
 	int ret = 0;
 
 	engine_copy_bindings(e);
-	if (e->attached) /* again: one of the programs may still be in place */
+	if (e->attached) { /* again: one of the programs may still be in place */
+		attachment_close(&e->old); /* of an attempt that failed */
 		ret = attach_find(e->ifindex, &e->old, err);
+	}
 	if (ret)
 		return ret;
 	ret = attach_add(e->ifindex, e->mode, pin, out_fd, in_fd, &e->old, &made, err);

@@ -90,7 +90,10 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
 	return true;
 }
 
-/* Where a flow leaves as routing has it now; WAY_SELF: to an external address, as hairpin does. */
+/*
+ * Where a flow leaves as routing has it now; WAY_SELF: nowhere, for it is to this host, or to an
+ * external address, as hairpin does.
+ */
 enum way { WAY_LINK, WAY_SELF, WAY_OTHER, WAY_NONE };
 
 static enum way way_of(struct route_query *rq, const struct net_addr *dst,
@@ -101,6 +104,8 @@ static enum way way_of(struct route_query *rq, const struct net_addr *dst,
 	if (is_external(link, dst))
 		return WAY_SELF;
 	oif = route_oif(rq, dst);
+	if (oif == ROUTE_LOOPBACK)
+		return WAY_SELF;
 	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
 }
 
@@ -175,25 +180,52 @@ static int purge_answered(struct ct *ct, const struct ct_flow *flow, const struc
 /* Is an un-NATed flow to be deleted whose internal side (@out: its source) is in a prefix? */
 typedef bool (*prefix_fn)(const struct ct_flow *f, bool out, enum way way);
 
-static int each_of_prefixes(struct ct *ct, const struct net_list *prefixes,
-			    const struct link_info *link, prefix_fn pick, struct err *err)
+struct prefix_flows {
+	const struct net_list *prefixes;
+	const struct net_list *keep; /* destinations towards which nothing is claimed */
+	struct net_list onlink;
+	const struct link_info *link;
+	struct route_query *rq;
+};
+
+/*
+ * The way of a flow whose far side is @far. What is inside, and what was never claimed, has not
+ * left the link, whatever other interface leads there.
+ */
+static enum way prefix_way(const struct prefix_flows *p, const struct net_addr *far)
 {
+	enum way way = way_of(p->rq, far, p->link);
+
+	if (way == WAY_OTHER &&
+	    (net_list_contains(p->prefixes, far) || net_list_contains(p->keep, far) ||
+	     net_list_contains(&p->onlink, far) || is_own(p->link, far)))
+		return WAY_SELF;
+	return way;
+}
+
+static int each_of_prefixes(struct ct *ct, const struct net_list *prefixes,
+			    const struct net_list *keep, const struct link_info *link,
+			    prefix_fn pick, struct err *err)
+{
+	struct prefix_flows p = { .prefixes = prefixes, .keep = keep, .link = link };
 	struct collected c = { 0 };
-	struct route_query *rq = NULL;
 	int n = 0;
 	int ret = prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
 
 	if (!ret && c.n)
-		ret = route_query_open(&rq, err);
+		ret = route_query_open(&p.rq, err);
+	if (!ret && c.n && link->ifindex)
+		ret = link_onlink6(link->ifindex, &p.onlink, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		const struct ct_flow *f = &c.flow[i];
 		bool out = net_list_contains(prefixes, &f->src);
 
 		if ((out || net_list_contains(prefixes, &f->dst)) &&
-		    pick(f, out, way_of(rq, out ? &f->dst : &f->src, link)) && !ct_del(ct, f, NULL))
+		    pick(f, out, prefix_way(&p, out ? &f->dst : &f->src)) && !ct_del(ct, f, NULL))
 			n++;
 	}
-	route_query_close(rq);
+	route_query_close(p.rq);
+	net_list_free(&p.onlink);
 	free(c.flow);
 	return ret ? ret : n;
 }
@@ -222,20 +254,26 @@ static bool prefix_answered(const struct ct_flow *f, bool out, enum way way)
 	return !out && prefix_moved(f, out, way);
 }
 
+static bool prefix_gone(const struct ct_flow *f, bool out, enum way way)
+{
+	return may_leave(way) || prefix_moved(f, out, way);
+}
+
 int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-		      const struct link_info *link, struct err *err)
+		      const struct net_list *keep, const struct link_info *link, struct err *err)
 {
 	int n = each_bound(ct, dp, link, false, purge_moved, err);
-	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, link, prefix_moved, err);
+	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, keep, link, prefix_moved, err);
 
 	return m < 0 ? m : n + m;
 }
 
 int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-			 const struct link_info *link, struct err *err)
+			 const struct net_list *keep, const struct link_info *link,
+			 struct err *err)
 {
 	int n = each_bound(ct, dp, link, false, purge_answered, err);
-	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, link, prefix_answered, err);
+	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, keep, link, prefix_answered, err);
 
 	return m < 0 ? m : n + m;
 }
@@ -434,7 +472,57 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 }
 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
-			 const struct link_info *link, struct err *err)
+			 const struct net_list *keep, const struct link_info *link,
+			 struct err *err)
 {
-	return each_of_prefixes(ct, prefixes, link, prefix_leaves, err);
+	static const struct net_list none;
+
+	return each_of_prefixes(ct, prefixes, keep ? keep : &none, link,
+				keep ? prefix_gone : prefix_leaves, err);
+}
+
+struct hosts {
+	struct net_addr *addr;
+	size_t n;
+	bool ipv6_only;
+};
+
+static int note_host(const struct binding *b, void *data)
+{
+	struct hosts *h = data;
+	struct net_addr *grown;
+
+	if (h->ipv6_only && net_addr_is4(&b->internal))
+		return 0;
+	if ((h->n & (h->n - 1)) == 0) { /* at powers of two */
+		grown = realloc(h->addr, (h->n ? h->n * 2 : 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		h->addr = grown;
+	}
+	h->addr[h->n++] = b->internal;
+	return 0;
+}
+
+static int addr_cmp(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct net_addr));
+}
+
+int flows_hosts(const struct dataplane *dp, bool ipv6_only, struct net_list *list)
+{
+	struct hosts h = { .ipv6_only = ipv6_only };
+	struct net_prefix p = { .len = 128 };
+	int ret = dataplane_foreach(dp, note_host, &h);
+
+	if (h.n)
+		qsort(h.addr, h.n, sizeof(*h.addr), addr_cmp);
+	for (size_t i = 0; i < h.n && !ret; i++) {
+		if (i && net_addr_eq(&h.addr[i], &h.addr[i - 1]))
+			continue;
+		p.addr = h.addr[i];
+		ret = net_list_add(list, &p);
+	}
+	free(h.addr);
+	return ret;
 }

@@ -20,17 +20,19 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 		      struct err *err);
 /**
  * flows_purge_moved() - the same of flows alone that routing now sends out by another interface:
- * there nobody translates them; and un-NATed flows of @prefixes. A flow with a mark is left, since
- * its mark may choose the route.
+ * there nobody translates them; and un-NATed flows of @prefixes that it sends there, unless they are
+ * of no concern: to one of the prefixes, to @keep, to the link's network or this host. A flow with
+ * a mark is left, since its mark may choose the route.
  */
 int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-		      const struct link_info *link, struct err *err);
+		      const struct net_list *keep, const struct link_info *link, struct err *err);
 /**
  * flows_purge_answered() - of those the ones that the remote side has begun. An answer that was on
  * its way when flows_purge_moved() deleted an entry is translated still, and makes a new one.
  */
 int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-			 const struct link_info *link, struct err *err);
+			 const struct net_list *keep, const struct link_info *link,
+			 struct err *err);
 /** struct flow_end - the internal side of a flow; compared as bytes. */
 struct flow_end {
 	struct net_addr addr;
@@ -79,10 +81,14 @@ int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_
 		   bool masquerade, struct err *err);
 /**
  * flows_purge_prefixes() - delete un-NATed entries towards @link, or nowhere, whose internal side
- * is in @prefixes. Returns how many.
+ * is in @prefixes; with @keep also those that have moved, as by flows_purge_moved(). Returns how
+ * many.
  */
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
-			 const struct link_info *link, struct err *err);
+			 const struct net_list *keep, const struct link_info *link,
+			 struct err *err);
+/** flows_hosts() - internal hosts that have bindings, added to @list. 0 or -ENOMEM. */
+int flows_hosts(const struct dataplane *dp, bool ipv6_only, struct net_list *list);
 /**
  * flows_hand_back() - turn bindings into masqueraded flows: each entry of a claimed flow is made
  * again with source NAT to the binding's external address and port. Returns how many.

@@ -86,7 +86,7 @@ static void purge_claimed(struct instance *inst)
 		return;
 	flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan, &inst->link,
 			  PROTO_ALL, &ignored);
-	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link, &ignored);
+	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, NULL, &inst->link, &ignored);
 }
 
 /*
@@ -144,6 +144,7 @@ void instance_close_engine(struct instance *inst)
 	if (instance_unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
 	release_all(inst);
+	instance_handover_end(inst, &ignored);
 	instance_slow_close(inst);
 	engine_close(inst->engine);
 	inst->engine = NULL;
@@ -215,6 +216,8 @@ int instance_reload(struct instance *inst, const struct conf *conf, const struct
 		ret = instance_apply(inst, err);
 	if (!ret && !cif->n_hairpin_ifs)
 		ret = hairpin_remove(cif->name, err);
+	if (ret)
+		instance_handover_end(inst, NULL);
 	inst->retry = ret != 0;
 	return ret;
 }
@@ -283,6 +286,7 @@ void instance_free(struct instance *inst)
 		close(inst->slow_fd);
 	engine_close(inst->engine);
 	net_list_free(&inst->npt_claimed);
+	net_list_free(&inst->handover);
 	free(inst->left.p);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);
@@ -296,6 +300,17 @@ static bool rest_remains(const struct instance *inst)
 	return inst->foreign && foreign_nats(inst->foreign, inst->cif->ipv6);
 }
 
+/* Claimed once, their bindings have expired: the next packet is a new flow. */
+static void stop_strays(struct instance *inst)
+{
+	struct err err;
+
+	instance_purge_left(inst);
+	if (inst->plan && flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan,
+					    &inst->link, PROTO_ALL, &err) < 0)
+		log_warn("%s: flows without a binding: %s", inst->cif->name, err.text);
+}
+
 /* @off: the programs are; for what answers have made meanwhile, see release_all(). */
 static void stop_flows(struct instance *inst, bool off)
 {
@@ -303,7 +318,6 @@ static void stop_flows(struct instance *inst, bool off)
 	struct err err;
 	int n;
 
-	instance_purge_left(inst);
 	if (rest_remains(inst))
 		n = flows_hand_back(inst->ct, dp, &inst->link, &err);
 	else
@@ -311,11 +325,8 @@ static void stop_flows(struct instance *inst, bool off)
 	if (n >= 0 && rest_remains(inst) && !off)
 		log_info("%s: %d flow%s handed back to masquerade", inst->cif->name, n,
 			 n == 1 ? "" : "s");
-	/* claimed once, their bindings have expired: the next packet is a new flow */
 	if (n >= 0 && inst->plan)
-		n = flows_purge_stray(inst->ct, dp, inst->plan, &inst->link, PROTO_ALL, &err);
-	if (n >= 0 && inst->plan)
-		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, &inst->link,
+		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, NULL, &inst->link,
 					 &err);
 	if (n < 0)
 		log_warn("%s: flows could not be handed back: %s", inst->cif->name, err.text);
@@ -334,17 +345,25 @@ int instance_stop(struct instance *inst, struct err *err)
 	if (inst->engine) {
 		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
-		if (rest_remains(inst) && nft_handover_begin(inst->cif->name, false, &e))
-			log_debug("%s: %s", inst->cif->name, e.text);
+		stop_strays(inst);
+		if (inst->foreign && foreign_nats(inst->foreign, conf_uses_ipv6(inst->cif)))
+			instance_handover_begin(inst, HANDOVER_ALL,
+						inst->plan ? &inst->plan->nft.npt_internal : NULL);
 		stop_flows(inst, false);
 		step = engine_detach(inst->engine, &e);
-		if (nft_handover_end(inst->cif->name, &e))
-			log_warn("%s: %s", inst->cif->name, e.text);
-		stop_flows(inst, true);
 		if (step && !ret) {
 			ret = step;
 			first = e;
 		}
+	}
+	step = instance_handover_end(inst, &e);
+	if (step && !ret) {
+		ret = step;
+		first = e;
+	}
+	if (inst->engine) {
+		stop_flows(inst, true);
+		stop_strays(inst);
 	}
 	step = nft_table_remove(inst->cif->name, &e);
 	if (step && !ret) {

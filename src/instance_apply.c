@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft/handover.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
 
@@ -286,11 +285,11 @@ static int apply(struct instance *inst, struct err *err)
 
 int instance_apply(struct instance *inst, struct err *err)
 {
+	struct err why;
 	int ret = apply(inst, err);
 
-	if (inst->handover)
-		nft_handover_end(inst->cif->name, NULL);
-	inst->handover = false;
+	if (instance_handover_end(inst, &why))
+		log_warn("%s: %s", inst->cif->name, why.text);
 	return ret;
 }
 

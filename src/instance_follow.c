@@ -92,6 +92,13 @@ static bool same_addresses(const struct link_info *a, const struct link_info *b)
 	return a->n_addr == b->n_addr && !memcmp(a->addr, b->addr, a->n_addr * sizeof(*a->addr));
 }
 
+static const struct net_list *npt_keep(const struct instance *inst)
+{
+	static const struct net_list none;
+
+	return inst->plan ? &inst->plan->nft.npt_keep : &none;
+}
+
 /*
  * The way to the Internet may lead over another interface now. To conntrack claimed flows are never
  * translated: they would go on there with their internal source.
@@ -104,7 +111,7 @@ static void purge_moved(struct instance *inst)
 	if (!inst->engine)
 		return;
 	n = flows_purge_moved(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
-			      &inst->link, &err);
+			      npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (n <= 0)
@@ -129,7 +136,7 @@ static void purge_answered(struct instance *inst)
 	if (!inst->moved || age % pace)
 		return;
 	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
-				 &inst->link, &err);
+				 npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (n > 0)
@@ -202,6 +209,9 @@ void instance_on_link(struct instance *inst, int events)
 		else
 			changed = !link_info_eq(&now, &inst->link);
 	}
+	/* with its addresses the link may lose its prefixes, too: these flows must be known yet */
+	if (changed && inst->npt_claimed.n)
+		purge_moved(inst);
 	if (changed)
 		link_changed(inst, &now);
 	/* an interface that goes down takes its routes with it, and no event tells of them */

@@ -37,7 +37,7 @@ struct instance {
 	int slow_fd; /* epoll: what @slow waits for; stays the same while @slow comes and goes */
 	bool full_seen; /* by this run of @slow: the watermarks were looked at */
 	unsigned suspended[EINAT_MAX_SLICES]; /* PROTO_ masks: full, not claimed now */
-	bool handover; /* IPv6 is being handed back: nft_handover_end() when the plan is in force */
+	struct net_list handover; /* whose flows are being handed back: the table of a stop */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
@@ -104,6 +104,18 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  * on their way may have made entries again.
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done);
+/** enum handover_of - whose flows go over, besides those of prefixes: hosts with bindings. */
+enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
+
+/**
+ * instance_handover_begin() - while their flows go over to masquerade, what comes in for these hosts
+ * and for @prefixes (or NULL) is not tracked; added to those for which that is so. Before the
+ * flows are looked through.
+ */
+void instance_handover_begin(struct instance *inst, enum handover_of which,
+			     const struct net_list *prefixes);
+/** instance_handover_end() - no more; when nothing is translated for them any longer. */
+int instance_handover_end(struct instance *inst, struct err *err);
 /** instance_note_left() - remember what has bindings now, and might be of no slice without. */
 void instance_note_left(struct instance *inst);
 /** instance_purge_left() - what has lost its binding since is masqueraded from now on. */

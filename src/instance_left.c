@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 
-#include "nft/handover.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
 
@@ -107,8 +106,8 @@ void instance_forget_dropped(struct instance *inst, const struct plan *plan)
 	dp = engine_dataplane(inst->engine);
 	if (off) {
 		ct_set_ipv6(inst->ct, true); /* this change has turned it off */
-		inst->handover = old->nft.rest6 == NFT_REST_GUARD &&
-				 !nft_handover_begin(inst->cif->name, true, NULL);
+		if (old->nft.rest6 == NFT_REST_GUARD)
+			instance_handover_begin(inst, HANDOVER_IPV6, NULL);
 		ret = flows_end_ipv6(inst->ct, dp, &inst->link, old->nft.rest6 == NFT_REST_GUARD,
 				     &err);
 	}

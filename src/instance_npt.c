@@ -53,7 +53,11 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 
 	if (!ret && gone.n) {
 		ct_set_ipv6(inst->ct, true); /* this change may have turned it off */
-		ret = flows_purge_prefixes(inst->ct, &gone, &inst->link, &err);
+		if (!done)
+			instance_handover_begin(inst, HANDOVER_PREFIXES, &gone);
+		ret = flows_purge_prefixes(inst->ct, &gone,
+					   inst->plan ? &inst->plan->nft.npt_keep : NULL,
+					   &inst->link, &err);
 		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	}
 	if (ret >= 0 && done)

@@ -83,7 +83,7 @@ static void release_prefixes(struct ct *ct, const struct dataplane *dp,
 
 	if (!dataplane_npt(dp, &prefixes) && prefixes.n) {
 		ct_set_ipv6(ct, true);
-		flows_purge_prefixes(ct, &prefixes, link, NULL);
+		flows_purge_prefixes(ct, &prefixes, NULL, link, NULL);
 	}
 	net_list_free(&prefixes);
 }
@@ -114,24 +114,35 @@ static void release(struct link_info *link, struct ct *ct, const struct dataplan
 	release_prefixes(ct, dp, link);
 }
 
+static void handover_begin(const char *ifname, const struct dataplane *dp)
+{
+	struct net_list hosts = { 0 };
+
+	if (!flows_hosts(dp, false, &hosts) && !dataplane_npt(dp, &hosts))
+		nft_handover_begin(ifname, &hosts, NULL);
+	net_list_free(&hosts);
+}
+
 static int remove_dataplane(struct link_info *link, struct ct *ct, struct err *err)
 {
 	struct attachment at;
 	struct dataplane *dp = NULL;
 	bool made = false;
 	int ret = attach_find(link->ifindex, &at, err);
+	int step;
 
 	if (ret)
 		return ret;
 	if (at.mode != ATTACHED_NONE &&
 	    !dataplane_open_prog(at.out_prog ? at.out_prog : at.in_prog, &dp, NULL)) {
 		made = dataplane_ctl(dp)->flags & CTL_F_MADE_CLSACT;
-		nft_handover_begin(link->name, false, NULL);
+		handover_begin(link->name, dp);
 		release(link, ct, dp);
 	}
 	attachment_close(&at);
 	ret = attach_del(link->name, link->ifindex, made, err);
-	nft_handover_end(link->name, NULL);
+	step = nft_handover_end(link->name, ret ? NULL : err);
+	ret = ret ? ret : step;
 	if (dp) {
 		release(link, ct, dp);
 		dataplane_close(dp);

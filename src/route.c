@@ -75,7 +75,11 @@ static struct answer ask(struct route_query *rq, const struct net_addr *dst)
 
 int route_oif(struct route_query *rq, const struct net_addr *dst)
 {
-	return ask(rq, dst).oif;
+	struct answer a = ask(rq, dst);
+
+	return a.type == RTN_UNREACHABLE || a.type == RTN_BLACKHOLE || a.type == RTN_PROHIBIT ?
+		       0 :
+		       a.oif;
 }
 
 int route_to_host(struct route_query *rq, const struct net_addr *dst)

@@ -47,6 +47,7 @@ flows()
 	wait_for 5 all_begun
 	pause 2 # answers come after 0.3 s
 	check_num "a download has begun" "$(received)" -ge 1000000
+	leaked="$(leaks) $(leaks6)"
 }
 received() { at h1 ss -Htni "sport = $((port + 9))" | sed -n 's/.*bytes_received:\([0-9]*\).*/\1/p' | grep . || echo 0; }
 # judge NAME: masquerade serves what was of the prefix; what was of the slice keeps its endpoint
@@ -58,9 +59,8 @@ judge()
 	check_num "$1: a download goes on" "$(received)" -gt $((before + 1000000))
 	finish "$download"
 	echo "# $1: packets dropped by overloaded processors: $(($(overrun) - overrun))"
-	before="$(leaks) $(leaks6)"
 	pause 2
-	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$before"
+	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$leaked"
 	for n in 1 2 3; do
 		result=$(stream_end long$n "${pids[n]}")
 		echo "# $1, flow $n: $result"
@@ -105,9 +105,18 @@ EINAT_PID=$PID
 wait_for 15 einat_settled
 check "starts from a file" logged einat ready
 flows
+# its answers come without pause
+start web66 isp socat "TCP6-LISTEN:8081,fork,reuseaddr" OPEN:/dev/zero
+wait_for 5 listens isp 8081
+start download6 h1 socat -u "TCP6:[$B1]:8081,sourceport=20040" OPEN:/dev/null
+download6=$PID
+has_begun() { at isp ss -Htn "sport = 8081" | grep -q "2001:db8:77:.*:20040"; }
+check "a download of the prefix has begun" wait_for 5 has_begun
+pause 0.5
 conf ""
 kill -HUP "$EINAT_PID"
 check "a prefix is translated no more" wait_for 5 logged einat "read anew"
+finish "$download6"
 judge "a prefix is translated no more"
 check "stop" stop_einat
 

@@ -136,7 +136,19 @@ at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name 
 at router nft add rule ip6 others postrouting oifname wan2 masquerade
 at router ip -6 route add default via 2001:db8:2::1 metric 2000
 start late6 isp "$PEER" late $B1:7005
-must_start --proto udp --nptv6 fd00:1::/48=2001:db8:77::/48
+# another network of this site, whose flows are none of einat's
+wire router dmz isp inner
+at router ip addr add fd00:9::1/64 dev dmz nodad
+at isp ip addr add fd00:9::2/64 dev inner nodad
+at isp ip -6 route add fd00:1::2/128 via fd00:9::1
+start inner isp "$PEER" serve fd00:9::2
+start ended router conntrack -E -e DESTROY -f ipv6 -p udp
+ended=$PID
+ended() { logged ended "src=$1 dst=$2 "; }
+args=(--proto udp --nptv6 fd00:1::/48=2001:db8:77::/48)
+must_start "${args[@]}"
+stream within h1 27203 fd00:9::2:7000 --rate $((THIN / 10))
+within=$PID
 # none has an answer on its way: it is deleted at once
 start near h1 "$PEER" stream --rate 100 -b 27201 $B1:7000
 near=$PID
@@ -157,7 +169,35 @@ check_match "a prefix, a near host: both ways have served it" "$result" "2001:db
 result=$(stream_end long "$long")
 check_match "a prefix, a long way: both ways have served it" "$result" "2001:db8:77:ced1::3:27202.*2001:db8:2::2:27202"
 v6_back
+check "a prefix: the flow's entry was deleted" wait_for 2 ended fd00:1::2 $B1
 check "a prefix: stop" stop_einat
+check_not "a prefix: the entry of a flow to another network of the site was not" ended fd00:1::2 fd00:9::2
+stream_end within "$within" >/dev/null
+at isp ip -6 route del fd00:1::2/128 via fd00:9::1
+finish "$ended"
+at router conntrack -F 2>/dev/null
+
+# its link goes down, or is deleted, and with it its addresses
+for how in down:up deleted_bare:back; do
+	name="a prefix, ${how%:*}"
+	port=$((port + 10))
+	must_start "${args[@]}"
+	stream near h1 $port $B1:7000 --rate $((THIN / 10))
+	near=$PID
+	pause 0.5
+	${how%:*}
+	check "$name: the second uplink serves it" wait_for 5 moved6 $port
+	before="$(leaks6)"
+	pause 1
+	check_eq "$name: nothing leaves with an internal source" "$(leaks6)" "$before"
+	result=$(stream_end near "$near")
+	check_match "$name: both ways have served it" "$result" "2001:db8:77:ced1::2:$port.*2001:db8:2::2:$port"
+	${how#*:}
+	wan_route
+	v6_back
+	check "$name: stop" stop_einat
+	at router conntrack -F 2>/dev/null
+done
 at router ip -6 route del default metric 2000
 at router ip addr del 2001:db8:2::2/64 dev wan2
 at router conntrack -F 2>/dev/null
