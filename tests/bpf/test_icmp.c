@@ -275,6 +275,36 @@ static void wrong_checksums(void **state)
 	}
 }
 
+/*
+ * With a right outer checksum, the quoted ones are as wrong as they came, by just as much: each place
+ * one more than the right one, before and after.
+ */
+static void wrong_checksums_inside(void **state)
+{
+	static const size_t at[] = { 14 + 28 + 11 /* IP, quoted */, 14 + 28 + 20 + 7 /* UDP */ };
+	struct spec in = ICMP_ERR(3, 3, ROUTER, EXT, &udp_out_wan);
+	struct spec out = ICMP_ERR(3, 3, ROUTER, LAN_A, &udp_out_lan);
+	struct lab *lab = &the_lab;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(at); i++) {
+		struct frame f = build(&in), want = build(&out), *both[] = { &f, &want };
+		struct run r;
+
+		lab_reset(lab);
+		bound(lab);
+		for (int j = 0; j < 2; j++) {
+			assert_in_range(both[j]->b[at[i]], 0, 0xfe);
+			both[j]->b[at[i]]++;
+			put16(both[j]->b + 36, 0);
+			put_csum(both[j]->b + 36, sum16(both[j]->b + 34, both[j]->n - 34, 0));
+		}
+		r = run_frame(lab, EINAT_IN, &f, 0, 0);
+		assert_int_equal(r.out.n, want.n);
+		assert_memory_equal(r.out.b + 14, want.b + 14, want.n - 14);
+	}
+}
+
 /* Of an IPv4 error: the quotation padded to 128 bytes, then one ICMP extension (RFC 4884). */
 static void extend(struct frame *f)
 {
@@ -317,6 +347,7 @@ static void extensions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(wrong_checksums),
+					    cmocka_unit_test(wrong_checksums_inside),
 					    cmocka_unit_test(extensions) };
 
 	return run_table("icmp errors", cases, COUNT_OF(cases), tests, COUNT_OF(tests));

@@ -21,7 +21,7 @@ reload()
 	wait_for 5 reloaded
 }
 reloaded() { [ "$(grep -c 'read anew' "$T/einat")" -ge $reloads ]; }
-without_new() { bindings | grep -vE '192.168.1..:(26|30)'; }
+without_new() { bindings | grep -vE '192.168.1..:(26|30|40)'; }
 
 conf '{ proto = "udp"; ports = "20000-29999"; }'
 start einat router "$EINAT" run --config "$T/einat.conf"
@@ -43,9 +43,20 @@ e=$(seen h1 26001 $A1:7000 $A2:7000)
 check "a new binding is in one of them ($e)" same_endpoint "$e"
 p=$(port_of "$e")
 check "and not on an excluded port" test "$p" -ge 40050 -a "$p" -le 41099
+p=$(port_of "$(seen h1 40010 $A1:7000)")
+check "not even one that asks for it ($p)" test "$p" -ge 40050 -a "$p" -le 41099
+hold mine h2 40060 $A1:7000
+mine=$PID
+check_eq "what is not excluded is given to who asks for it" "$ENDPOINT" "$EXT:40060"
 without_new >"$T/after"
 check "other ranges: old bindings are as before" same before after
 check_eq "and strangers still reach them" "$(send far 7777 "$to")" "$FAR 7777"
+reload '{ proto = "udp"; ports = [ "40000-40099", "41000-41099" ]; exclude-ports = "40000-40079"; }'
+check_eq "a port that is excluded now stays with its binding" "$(binding_of udp 192.168.1.3:40060)" "$EXT:40060"
+check_eq "which strangers still reach" "$(send far 7778 $EXT:40060)" "$FAR 7778"
+p=$(port_of "$(seen h1 40070 $A1:7000)")
+check "and no new one gets such a port ($p)" test "$p" -ge 40080 -a "$p" -le 41099
+finish "$mine"
 
 sets=
 for i in $(seq 0 62); do sets+="\"$((1040 + i * 1024))-$((1055 + i * 1024))\", "; done
