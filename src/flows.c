@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/attach.h"
 #include "src/flows.h"
 #include "src/route.h"
 
@@ -96,17 +97,46 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
  */
 enum way { WAY_LINK, WAY_SELF, WAY_OTHER, WAY_NONE };
 
+static enum way way_to(int oif, const struct net_addr *dst, const struct link_info *link)
+{
+	if (oif == ROUTE_LOOPBACK || is_external(link, dst))
+		return WAY_SELF;
+	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
+}
+
 static enum way way_of(struct route_query *rq, const struct net_addr *dst,
 		       const struct link_info *link)
 {
-	int oif;
+	return way_to(route_oif(rq, dst), dst, link);
+}
 
-	if (is_external(link, dst))
-		return WAY_SELF;
-	oif = route_oif(rq, dst);
-	if (oif == ROUTE_LOOPBACK)
-		return WAY_SELF;
-	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
+/* The data plane of another external interface, if einat runs on @oif, too. */
+struct other {
+	int oif;
+	struct dataplane *dp;
+};
+
+static void other_open(struct other *o, int oif)
+{
+	struct attachment at;
+
+	dataplane_close(o->dp);
+	*o = (struct other){ .oif = oif };
+	if (attach_find(oif, &at, NULL))
+		return;
+	if (at.out_prog)
+		dataplane_open_prog(at.out_prog, &o->dp, NULL);
+	attachment_close(&at);
+}
+
+/* It leaves by @oif through a binding there: that is its business now, un-NATed as it must be. */
+static bool is_served(struct other *o, int oif, const struct ct_flow *inside)
+{
+	struct binding b;
+
+	if (o->oif != oif)
+		other_open(o, oif);
+	return o->dp && !dataplane_find(o->dp, inside->proto, &inside->src, inside->sport, &b);
 }
 
 /* @flow as conntrack has it, @inside the same seen from inside. */
@@ -114,8 +144,9 @@ typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct 
 			const struct binding *b, enum way way);
 
 /*
- * Calls @fn for each flow that passes through a binding; @live: through one that is in force now,
- * which @fn is told. Returns how many times that gave 0.
+ * Calls @fn for each flow that passes through a binding, and not through one of another external
+ * interface by now; @live: through one that is in force now, which @fn is told. Returns how many
+ * times that gave 0.
  */
 static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      bool live, bound_fn fn, struct err *err)
@@ -123,6 +154,7 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	struct collected c = { 0 };
 	struct net_list onlink = { 0 };
 	struct route_query *rq = NULL;
+	struct other other = { 0 };
 	struct binding b;
 	int n = 0;
 	int ret = ct_dump(ct, collect, &c, err);
@@ -135,11 +167,19 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 		ret = route_query_open(&rq, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		struct ct_flow inside = c.flow[i];
+		enum way way;
+		int oif;
 
-		if (find_bound(dp, &inside, &onlink, link, live ? &b : NULL) &&
-		    !fn(ct, &c.flow[i], &inside, live ? &b : NULL, way_of(rq, &inside.dst, link)))
+		if (!find_bound(dp, &inside, &onlink, link, live ? &b : NULL))
+			continue;
+		oif = route_oif(rq, &inside.dst);
+		way = way_to(oif, &inside.dst, link);
+		if (way == WAY_OTHER && is_served(&other, oif, &inside))
+			continue;
+		if (!fn(ct, &c.flow[i], &inside, live ? &b : NULL, way))
 			n++;
 	}
+	dataplane_close(other.dp);
 	route_query_close(rq);
 	free(c.flow);
 	net_list_free(&onlink);

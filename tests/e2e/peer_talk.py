@@ -258,7 +258,7 @@ def cmd_stream(a):
     def drain(limit):
         while (r := receive(s, limit)) is not None:
             limit = 0
-            if r != "refused":
+            if r != "refused" and r[1][:2] == peer:
                 words = r[0].split()
                 got.add(int(words[0]))
                 where = words[1] + ":" + words[2]

@@ -100,6 +100,35 @@ for how in route_gone:true down:up address_gone:address_back deleted_bare:back; 
 	at router conntrack -F 2>/dev/null
 done
 
+# ---- a second uplink that has an einat of its own: flows that it serves are not the first one's
+must_start --proto udp --ports 20000-29999
+start einat2 router "$EINAT" run -i wan2 --proto udp --ports 20000-29999
+second=$PID
+wait_for 15 logged einat2 ready
+stream live h1 26500 $FAR:7000 --rate $((THIN / 10))
+live=$PID
+hold idle h2 26501 $FAR:7000
+idle=$PID
+start ended router conntrack -E -e DESTROY -p udp
+ended=$PID
+pause 1
+route_gone
+bound2() { at router "$EINAT" bindings -i wan2 | grep -q "192.168.1.2:26500 .*$EXT2:26500"; }
+check "two einats: the second one has a binding" wait_for 5 bound2
+for n in 1 2 3 4 5 6 7 8; do
+	send far 7777 $EXT2:26500 --limit 0.1 >/dev/null
+	pause 0.2
+done
+check "two einats: the entry of a flow that waits was deleted" logged ended "src=192.168.1.3 dst=$FAR "
+check_not "two einats: that of a call to the second one was not" logged ended "src=$FAR dst=192.168.1.2 "
+check_match "two einats: both have served it" "$(stream_end live "$live")" "$EXT:26500.*$EXT2:26500"
+finish "$idle"
+wan_route
+check "two einats: stop" stop_einat
+finish "$second"
+finish "$ended"
+at router conntrack -F 2>/dev/null
+
 # ---- answers that are on their way come in by wan when the flow has been told to go elsewhere
 start late far "$PEER" late $FAR:7005
 must_start "${args[@]}"
