@@ -12,6 +12,9 @@ lab_up
 lab6_up
 at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
 others6
+# Without TCX einat uses a clsact qdisc, and the kernel stops a device for some milliseconds when that
+# is removed: so there is one before, which stays.
+at router "$PY" "$LAB_DIR/tcx.py" wan | grep -q 'ingress [0-9]' || at router tc qdisc add dev wan clsact
 start web far socat "TCP4-LISTEN:8080,fork,reuseaddr" OPEN:/dev/zero
 listens() { at "$1" ss -Hltn "sport = $2" | grep -q .; }
 wait_for 5 listens far 8080
@@ -105,18 +108,15 @@ EINAT_PID=$PID
 wait_for 15 einat_settled
 check "starts from a file" logged einat ready
 flows
-# its answers come without pause
-start web66 isp socat "TCP6-LISTEN:8081,fork,reuseaddr" OPEN:/dev/zero
-wait_for 5 listens isp 8081
-start download6 h1 socat -u "TCP6:[$B1]:8081,sourceport=20040" OPEN:/dev/null
-download6=$PID
-has_begun() { at isp ss -Htn "sport = 8081" | grep -q "2001:db8:77:.*:20040"; }
-check "a download of the prefix has begun" wait_for 5 has_begun
+# its answers come without pause; not of TCP: what a connection that breaks sends may be invalid to
+# conntrack, and then leaves as it is with any masquerade
+stream busy h1 20040 $B1:7000 --rate $((SLOW > 1 ? THIN : 3000))
+busy=$PID
 pause 0.5
 conf ""
 kill -HUP "$EINAT_PID"
 check "a prefix is translated no more" wait_for 5 logged einat "read anew"
-finish "$download6"
+stream_end busy "$busy" >/dev/null
 judge "a prefix is translated no more"
 check "stop" stop_einat
 
