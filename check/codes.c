@@ -60,7 +60,8 @@ const struct code codes[] = {
 	  "einat runs with --rest none and no masquerade or SNAT rule covers the interface. "
 	  "Everything "
 	  "outside of the slice (other protocols, hosts that --internal does not name) then leaves "
-	  "as it is, and new flows of a full slice are dropped. Some providers block a customer who "
+	  "as it is, and new flows of a full slice are dropped. Some providers block a customer "
+	  "who "
 	  "sends such packets.\n\n"
 	  "Start with --rest auto, or add a masquerade rule:\n\n"
 	  "    nft add rule ip nat postrouting oifname \"wan\" masquerade" },

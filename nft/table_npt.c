@@ -8,11 +8,11 @@
 void table_npt_sets(struct table *t, const struct nft_spec *spec)
 {
 	table_add_ranges(t, NAME_NPT_CLAIM, true, "prefixes claimed now; empty: claim suspended",
-			  &spec->npt_claim);
+			 &spec->npt_claim);
 	table_add_ranges(t, NAME_NPT_INTERNAL, true, "prefixes that einat translates",
-			  &spec->npt_internal);
+			 &spec->npt_internal);
 	table_add_ranges(t, NAME_NPT_KEEP, true, "destinations without prefix translation",
-			  &spec->npt_keep);
+			 &spec->npt_keep);
 }
 
 /* ipv6 oif INDEX ip6 saddr @npt_claim6 ip6 daddr != @npt_keep6 counter snat ip6 to ip6 saddr */

@@ -309,8 +309,7 @@ int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct ne
 }
 
 int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link,
-			 struct err *err)
+			 const struct net_list *keep, const struct link_info *link, struct err *err)
 {
 	int n = each_bound(ct, dp, link, false, purge_answered, err);
 	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, keep, link, prefix_answered, err);
@@ -512,8 +511,7 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 }
 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link,
-			 struct err *err)
+			 const struct net_list *keep, const struct link_info *link, struct err *err)
 {
 	static const struct net_list none;
 

@@ -108,8 +108,8 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
 
 /**
- * instance_handover_begin() - while their flows go over to masquerade, what comes in for these hosts
- * and for @prefixes (or NULL) is not tracked; added to those for which that is so. Before the
+ * instance_handover_begin() - while their flows go over to masquerade, what comes in for these
+ * hosts and for @prefixes (or NULL) is not tracked; added to those for which that is so. Before the
  * flows are looked through.
  */
 void instance_handover_begin(struct instance *inst, enum handover_of which,

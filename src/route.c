@@ -77,9 +77,9 @@ int route_oif(struct route_query *rq, const struct net_addr *dst)
 {
 	struct answer a = ask(rq, dst);
 
-	return a.type == RTN_UNREACHABLE || a.type == RTN_BLACKHOLE || a.type == RTN_PROHIBIT ?
-		       0 :
-		       a.oif;
+	return a.type == RTN_UNREACHABLE || a.type == RTN_BLACKHOLE || a.type == RTN_PROHIBIT
+		       ? 0
+		       : a.oif;
 }
 
 int route_to_host(struct route_query *rq, const struct net_addr *dst)

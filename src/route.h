@@ -11,8 +11,8 @@ void route_query_close(struct route_query *rq);
 #define ROUTE_LOOPBACK 1 /* index of lo, in each network namespace */
 
 /**
- * route_oif() - index of the interface that the kernel would send @dst to now; 0 if none, or what is
- * sent there is refused; ROUTE_LOOPBACK: this host.
+ * route_oif() - index of the interface that the kernel would send @dst to now; 0 if none, or what
+ * is sent there is refused; ROUTE_LOOPBACK: this host.
  */
 int route_oif(struct route_query *rq, const struct net_addr *dst);
 /** route_to_host() - the same; 0 also if @dst is this host itself, or nobody to be reached. */

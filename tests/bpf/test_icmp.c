@@ -276,8 +276,8 @@ static void wrong_checksums(void **state)
 }
 
 /*
- * With a right outer checksum, the quoted ones are as wrong as they came, by just as much: each place
- * one more than the right one, before and after.
+ * With a right outer checksum, the quoted ones are as wrong as they came, by just as much: each
+ * place one more than the right one, before and after.
  */
 static void wrong_checksums_inside(void **state)
 {
