@@ -155,7 +155,8 @@ static __noinline int npt_hairpin(struct __sk_buff *skb)
  * that is quoted. What goes to an external prefix is turned around (section 4.3); at ingress its
  * destination is translated as that of any other packet.
  */
-static __noinline int npt_packet_out(struct __sk_buff *skb, struct pkt *p, __u32 quoted)
+static __noinline int npt_packet_out(struct __sk_buff *skb, struct pkt *p,
+				     const struct einat_cfg *c, __u32 quoted)
 {
 	const struct einat_npt *to = npt_find(&npt_in, &p->daddr);
 	const struct einat_npt *m = npt_find(&npt_out, &p->saddr);
@@ -175,6 +176,8 @@ static __noinline int npt_packet_out(struct __sk_buff *skb, struct pkt *p, __u32
 			return REASON_REWRITE_FAILED;
 	} else if (!changed) {
 		return GO_ON;
+	} else if (c->flags & CFG_F_GUARD_STRICT && npt_is_ula(&p->saddr)) {
+		return REASON_GUARD; /* an error of a router inside whose address is of no prefix */
 	}
 	if (!to)
 		return REASON_NPT;
@@ -217,7 +220,8 @@ static __noinline int npt_packet(struct __sk_buff *skb, struct pkt *p, const str
 	quoted = npt_quoted(skb);
 	if (quoted == NPT_NEIGHBOUR)
 		return GO_ON;
-	return dir == EINAT_OUT ? npt_packet_out(skb, p, quoted) : npt_packet_in(skb, p, c, quoted);
+	return dir == EINAT_OUT ? npt_packet_out(skb, p, c, quoted)
+				: npt_packet_in(skb, p, c, quoted);
 }
 
 /**

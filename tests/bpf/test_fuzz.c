@@ -23,7 +23,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	lab_close(&the_fuzz.lab);
+	fuzz_close(&the_fuzz);
 	return 0;
 }
 
@@ -63,7 +63,7 @@ static void corpus(void **state)
 	}
 	closedir(d);
 	assert_true(n > 20);
-	check_consistent(&the_fuzz.lab);
+	fuzz_check(&the_fuzz);
 	input_size = 0;
 }
 
@@ -81,12 +81,13 @@ static void made(void **state)
 		fuzz_run(z, input, input_size);
 	}
 	input_size = 0;
-	check_consistent(&z->lab);
-	print_message("# %lu runs: %lu translated (%lu of IPv6), %lu dropped\n", z->runs,
-		      z->translated, z->translated6, z->dropped);
+	fuzz_check(z);
+	print_message("# %lu runs: %lu translated (%lu of IPv6, %lu by the prefix), %lu dropped\n",
+		      z->runs, z->translated, z->translated6, z->of_prefix, z->dropped);
 	/* the inputs are worth something: many get far */
 	assert_true(z->translated - z->translated6 > n / 16);
 	assert_true(z->translated6 > n / 24);
+	assert_true(z->of_prefix > n / 60);
 	assert_true(z->dropped > n / 50);
 }
 

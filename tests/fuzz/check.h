@@ -30,6 +30,7 @@ static inline enum csum sums_up(const uint8_t *p, size_t n, uint32_t sum)
 struct view {
 	bool six;
 	bool frag, later; /* a fragment; and not the first one */
+	bool routed; /* a routing header has segments left */
 	uint8_t proto; /* of layer 4, IPPROTO_ */
 	size_t l4, end; /* end: of the datagram; it may lie beyond the packet */
 };
@@ -63,6 +64,7 @@ static inline bool view6(const uint8_t *ip, size_t n, struct view *v)
 			v->frag |= get16(h + 2) & 0xfff9;
 			v->later = get16(h + 2) & 0xfff8;
 		}
+		v->routed |= v->proto == IPPROTO_ROUTING && h[3];
 		v->l4 += frag ? 8 : 8 + h[1] * 8;
 		v->proto = h[0];
 	}
@@ -131,17 +133,28 @@ static inline bool error_type(const struct view *v, uint8_t type)
 	return v->six ? type >= 1 && type <= 4 : type < 32 && errors >> type & 1;
 }
 
-/* The packet that an ICMP error quotes, or NULL; its bytes in @ret_n. */
-static inline const uint8_t *quoted_ip(const uint8_t *ip, size_t n, size_t *ret_n)
+/*
+ * The packet that an ICMP error quotes, or NULL; its bytes in @ret_n. @whole: of an error that is
+ * there to its end; prefix translation asks for 40 bytes of a quoted header alone.
+ */
+static inline const uint8_t *quotation(const uint8_t *ip, size_t n, bool whole, size_t *ret_n)
 {
 	struct view v;
 
-	if (!view(ip, n, &v) || !is_icmp(&v) || v.later || v.end > n ||
-	    v.end < v.l4 + 8 + (v.six ? 40 : 20) || !error_type(&v, ip[v.l4]) ||
-	    ip[v.l4 + 8] >> 4 != (v.six ? 6 : 4))
+	if (!view(ip, n, &v))
+		return NULL;
+	if (!whole && v.end > n)
+		v.end = n;
+	if (!is_icmp(&v) || v.later || v.end > n || v.end < v.l4 + 8 + (v.six ? 40 : 20) ||
+	    !error_type(&v, ip[v.l4]) || (whole && ip[v.l4 + 8] >> 4 != (v.six ? 6 : 4)))
 		return NULL;
 	*ret_n = v.end - v.l4 - 8;
 	return ip + v.l4 + 8;
+}
+
+static inline const uint8_t *quoted_ip(const uint8_t *ip, size_t n, size_t *ret_n)
+{
+	return quotation(ip, n, true, ret_n);
 }
 
 /* The places that may change: addresses, ports, checksums of one packet, in @may. */
@@ -167,6 +180,61 @@ static inline void may_change(const uint8_t *ip, size_t n, bool source, uint8_t 
 	}
 }
 
+/* The source (@dest: the destination) of a packet that has one. */
+static inline const uint8_t *addr_at(const uint8_t *ip, bool dest)
+{
+	return ip[0] >> 4 == 6 ? ip + (dest ? 24 : 8) : ip + (dest ? 16 : 12);
+}
+
+/* The prefix that a lab may translate, and what it becomes. */
+#define FUZZ_INTERNAL "fd77:1::/48"
+#define FUZZ_EXTERNAL "2001:db8:77::/48"
+
+static inline bool is_external_host(const uint8_t *addr)
+{
+	static const uint8_t external[] = { 0x20, 0x01, 0x0d, 0xb8, 0, 0x77 };
+
+	return !memcmp(addr, external, sizeof(external));
+}
+
+static inline bool in_external_prefix(const uint8_t *ip, bool dest)
+{
+	return ip[0] >> 4 == 6 && is_external_host(addr_at(ip, dest));
+}
+
+/* Translated by the prefix, and no binding. */
+static inline bool of_prefix(const uint8_t *in, const uint8_t *out, bool egress)
+{
+	return egress ? in_external_prefix(out, false) : in_external_prefix(in, true);
+}
+
+/*
+ * An error of a host or router inside that is not of the prefix, about a packet to one that is:
+ * what it quotes is translated; the guard has the say over its source, as over that of any other
+ * packet.
+ */
+static inline bool about_prefix(const uint8_t *in, const uint8_t *out, size_t n)
+{
+	size_t qn;
+	const uint8_t *q = quotation(in, n, false, &qn);
+
+	return q && !memcmp(addr_at(in, false), addr_at(out, false), 16) &&
+	       is_external_host(out + (q - in) + 24);
+}
+
+static inline bool by_prefix(const uint8_t *in, const uint8_t *out, size_t n, bool egress)
+{
+	return of_prefix(in, out, egress) || (egress && about_prefix(in, out, n));
+}
+
+/* Has the address at @a a counterpart? Subnet 0xffff has none (RFC 6296 section 3.4). */
+static inline bool has_counterpart(const uint8_t *a)
+{
+	static const uint8_t internal[] = { 0xfd, 0x77, 0, 1, 0, 0 };
+
+	return !memcmp(a, internal, sizeof(internal)) && get16(a + 6) != 0xffff;
+}
+
 static inline void check_changes(const uint8_t *in, const uint8_t *out, size_t n, bool egress)
 {
 	uint8_t may[2048] = {};
@@ -174,10 +242,14 @@ static inline void check_changes(const uint8_t *in, const uint8_t *out, size_t n
 	size_t qn;
 
 	may_change(in, n, egress, may);
-	q = quoted_ip(in, n, &qn);
+	if (of_prefix(in, out, egress)) /* whatever follows the header */
+		memset(may + (egress ? 8 : 24), 1, 16);
+	q = quotation(in, n, !by_prefix(in, out, n, egress), &qn);
 	if (q) { /* of the error itself no identifier, which it does not have */
 		may[q - in - 4] = may[q - in - 3] = 0;
 		may_change(q, qn, !egress, may + (q - in));
+		if (by_prefix(in, out, n, egress))
+			memset(may + (q - in) + (egress ? 24 : 8), 1, 16);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (in[i] != out[i] && !may[i])
@@ -190,12 +262,6 @@ static inline void check_csum(enum csum before, enum csum after, const char *wha
 		fail_msg("%s checksum was right and is wrong", what);
 	if (before == CSUM_WRONG && after == CSUM_RIGHT)
 		fail_msg("%s checksum was wrong and is right", what);
-}
-
-/* The source (@dest: the destination) of a packet that has one. */
-static inline const uint8_t *addr_at(const uint8_t *ip, bool dest)
-{
-	return ip[0] >> 4 == 6 ? ip + (dest ? 24 : 8) : ip + (dest ? 16 : 12);
 }
 
 static inline bool is_private(const uint8_t *ip, bool dest)
@@ -217,16 +283,21 @@ static inline bool is_ext(const uint8_t *ip, bool dest)
 	return !memcmp(addr_at(ip, dest), ext, 16);
 }
 
-/* A packet that was changed. @in and @out: @n bytes from the IP header on. */
-static inline void check_translated(const uint8_t *in, const uint8_t *out, size_t n, bool egress)
+/*
+ * A packet that was changed. @in and @out: @n bytes from the IP header on; @strict: the guard is.
+ */
+static inline void check_translated(const uint8_t *in, const uint8_t *out, size_t n, bool egress,
+				    bool strict)
 {
 	const uint8_t *q;
+	struct view v;
 	size_t qn;
 
 	check_changes(in, out, n, egress);
 	check_csum(ip_csum(in, n), ip_csum(out, n), "IP");
 	check_csum(l4_csum(in, n), l4_csum(out, n), "layer 4");
-	if (egress && !is_ext(out, false))
+	if (egress && !is_ext(out, false) && !in_external_prefix(out, false) &&
+	    ((strict && is_private(out, false)) || !about_prefix(in, out, n)))
 		fail_msg("left with the source %08x", get32(addr_at(out, false)));
 	if (!egress && !is_private(out, true) && !is_ext(out, true)) /* this host's own */
 		fail_msg("translated inwards to %08x", get32(addr_at(out, true)));
@@ -235,7 +306,12 @@ static inline void check_translated(const uint8_t *in, const uint8_t *out, size_
 		return;
 	check_csum(ip_csum(q, qn), ip_csum(out + (q - in), qn), "quoted IP");
 	check_csum(l4_csum(q, qn), l4_csum(out + (q - in), qn), "quoted layer 4");
-	if (egress && is_private(out + (q - in), true))
+	if (!egress || !is_private(out + (q - in), true))
+		return;
+	/* a host of the prefix may quote what it likes, but no host of the prefix; behind a header
+	 * of which the destination is not the last one, a quotation is not looked for */
+	if (!in_external_prefix(out, false) ||
+	    (has_counterpart(q + 24) && view(in, n, &v) && !v.routed))
 		fail_msg("an internal address left in a quotation");
 }
 

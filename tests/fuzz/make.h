@@ -113,6 +113,28 @@ static inline void fuzz_mend(uint8_t *ip, size_t n)
 	put_csum(ip + v.l4 + at, sum16(ip + v.l4, v.end - v.l4, pseudo_sum(ip, &v)));
 }
 
+/* A packet of IPv6 becomes one of a host of the prefix, from or to it; and what it quotes. */
+static inline void fuzz_of_prefix(struct fuzz_rng *g, bool egress, uint8_t *ip, size_t n)
+{
+	struct net_prefix in = prefix(FUZZ_INTERNAL), ex = prefix(FUZZ_EXTERNAL);
+	struct net_addr host = in.addr;
+	const uint8_t *q;
+	size_t qn;
+
+	host.b[7] = fuzz_rnd(g, 8) ? 1 : 0xff; /* subnet 0xffff has no counterpart */
+	host.b[6] = host.b[7] == 1 ? 0 : 0xff;
+	host.b[15] = 1 + fuzz_rnd(g, 4);
+	if (!egress)
+		npt_map(&in, &ex, &host, &host);
+	memcpy(ip + (egress ? 8 : 24), &host, sizeof(host));
+	q = quoted_ip(ip, n, &qn);
+	if (q) {
+		memcpy(ip + (q - ip) + (egress ? 24 : 8), &host, sizeof(host));
+		fuzz_mend(ip + (q - ip), qn);
+	}
+	fuzz_mend(ip, n);
+}
+
 /* As fuzz_break(), of IPv6's own: @n of at least 40 bytes. */
 static inline void fuzz_break6(struct fuzz_rng *g, uint8_t *ip, size_t n)
 {
@@ -221,6 +243,10 @@ static inline size_t fuzz_make(struct fuzz_rng *g, uint8_t *data)
 	as_ip6 = (data[0] >> 2 & 3) == 2;
 	data[1] = fuzz_rnd(g, 200) ? 0 : 0xf0 | fuzz_rnd(g, 16);
 	n = fuzz_packet(g, !(data[0] & 1), packet);
+	if (!fuzz_rnd(g, 4))
+		data[0] |= 1 << 4;
+	if (data[0] >> 4 && as_ip6 && fuzz_rnd(g, 3))
+		fuzz_of_prefix(g, !(data[0] & 1), packet, n);
 	for (unsigned k = fuzz_rnd(g, 4); k; k--)
 		n = fuzz_break(g, packet, n, FUZZ_MAX - FUZZ_HEAD);
 	if (n > FUZZ_MAX - FUZZ_HEAD)
