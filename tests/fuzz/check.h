@@ -30,7 +30,8 @@ static inline enum csum sums_up(const uint8_t *p, size_t n, uint32_t sum)
 struct view {
 	bool six;
 	bool frag, later; /* a fragment; and not the first one */
-	bool routed; /* a routing header has segments left */
+	bool odd; /* a routing header of type 0 or with segments left, two of fragments, headers
+		   * beyond the end, or more than eight: nothing is sure of what follows */
 	uint8_t proto; /* of layer 4, IPPROTO_ */
 	size_t l4, end; /* end: of the datagram; it may lie beyond the packet */
 };
@@ -50,11 +51,15 @@ static inline bool view4(const uint8_t *ip, size_t n, struct view *v)
 /* RFC 8200 section 4: to the header of the upper layer, or to the end of what there is. */
 static inline bool view6(const uint8_t *ip, size_t n, struct view *v)
 {
+	unsigned fragments = 0;
+
 	if (n < 40 || ip[0] >> 4 != 6)
 		return false;
 	*v = (struct view){ .six = true, .proto = ip[6], .l4 = 40, .end = 40 + get16(ip + 4) };
-	while (!v->later && (v->proto == IPPROTO_HOPOPTS || v->proto == IPPROTO_DSTOPTS ||
-			     v->proto == IPPROTO_ROUTING || v->proto == IPPROTO_FRAGMENT)) {
+	for (unsigned i = 0;
+	     !v->later && (v->proto == IPPROTO_HOPOPTS || v->proto == IPPROTO_DSTOPTS ||
+			   v->proto == IPPROTO_ROUTING || v->proto == IPPROTO_FRAGMENT);
+	     i++) {
 		const uint8_t *h = ip + v->l4;
 		bool frag = v->proto == IPPROTO_FRAGMENT;
 
@@ -64,7 +69,8 @@ static inline bool view6(const uint8_t *ip, size_t n, struct view *v)
 			v->frag |= get16(h + 2) & 0xfff9;
 			v->later = get16(h + 2) & 0xfff8;
 		}
-		v->routed |= v->proto == IPPROTO_ROUTING && h[3];
+		v->odd |= i == 8 || v->l4 + 8 > v->end || (frag && fragments++) ||
+			  (v->proto == IPPROTO_ROUTING && (!h[2] || h[3]));
 		v->l4 += frag ? 8 : 8 + h[1] * 8;
 		v->proto = h[0];
 	}
@@ -311,7 +317,7 @@ static inline void check_translated(const uint8_t *in, const uint8_t *out, size_
 	/* a host of the prefix may quote what it likes, but no host of the prefix; behind a header
 	 * of which the destination is not the last one, a quotation is not looked for */
 	if (!in_external_prefix(out, false) ||
-	    (has_counterpart(q + 24) && view(in, n, &v) && !v.routed))
+	    (has_counterpart(q + 24) && view(in, n, &v) && !v.odd))
 		fail_msg("an internal address left in a quotation");
 }
 
