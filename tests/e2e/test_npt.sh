@@ -43,7 +43,7 @@ foreign_rules()
 }
 
 # echo BOX SOURCE TARGET [OPTIONS]: three pings, what ping printed
-echo6() { at "$1" timeout 20 ping -6 -n -I "$2" -c 3 -i 0.01 -W 2 "${@:4}" "$3" 2>&1; }
+echo6() { at "$1" timeout $((20 * SLOW)) ping -6 -n -I "$2" -c 3 -i 0.01 -W $((2 * SLOW)) "${@:4}" "$3" 2>&1; }
 answers() { [[ $(echo6 "$@") == *" 0% packet loss"* ]]; }
 
 # refused BOX TARGET PORT: a UDP datagram that nobody wants; what its sender is told
