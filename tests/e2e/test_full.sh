@@ -96,12 +96,12 @@ for i in $(seq 64); do
 done
 wait_for 5 logged einat "new flows go to masquerade"
 check "low water: suspended first" logged einat "new flows go to masquerade"
-check "low water: ping from h2 works meanwhile" at h2 ping -q -c 1 -W 2 -e 22000 $A1
+check "low water: ping from h2 works meanwhile" at h2 ping -q -c 1 -W $((2 * SLOW)) -e 22000 $A1
 check "low water: a minute later, and two more for the ports to rest" later 183
 check "low water: bindings expire, the slice takes flows again" \
 	wait_for 5 logged einat "takes new icmp flows again"
 at router conntrack -F 2>/dev/null
-check "low water: ping works" at h1 ping -q -c 1 -W 2 -e 20001 $A1
+check "low water: ping works" at h1 ping -q -c 1 -W $((2 * SLOW)) -e 20001 $A1
 check_eq "low water: by a binding" "$(binding_of icmp 192.168.1.2:20001)" "$EXT:20001"
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat

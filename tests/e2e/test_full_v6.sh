@@ -97,13 +97,13 @@ for i in $(seq 64); do
 	[ $((i % 16)) != 0 ] || wait -n
 done
 check "low water: suspended first" wait_for 5 logged einat "new flows go to masquerade"
-check "low water: ping from h2 works meanwhile" at h2 ping -6 -q -c 1 -W 2 -e 22000 $B1
+check "low water: ping from h2 works meanwhile" at h2 ping -6 -q -c 1 -W $((2 * SLOW)) -e 22000 $B1
 check "low water: a minute later, and two more for the ports to rest" later 183
 check "low water: bindings expire, the slice takes flows again" \
 	wait_for 5 logged einat "takes new icmp flows again"
 check "low water: the claim is back" wait_for 5 claims
 at router conntrack -F -f ipv6 2>/dev/null
-check "low water: ping works" at h1 ping -6 -q -c 1 -W 2 -e 20001 $B1
+check "low water: ping works" at h1 ping -6 -q -c 1 -W $((2 * SLOW)) -e 20001 $B1
 check_eq "low water: by a binding" "$(binding_of icmp "[fd00:1::2]:20001")" "[$EXT6]:20001"
 check "stop" stop_einat
 check_eq "IPv4: no packet left with a private source" "$(leaks)" 0

@@ -51,11 +51,11 @@ check_match "a local socket inside the slice, from the LAN" "$(send h1 25016 $EX
 check_match "a slice port without a binding is refused or silent, not looped" \
 	"$(send h1 25017 $EXT:29002 --limit 0.3)" "^(none|refused|E[A-Z]+)$"
 check_eq "no loop was cut" "$(stat_of out ttl)" 0
-at h2 ping -q -c 1 -W 2 -e 25040 $A1 >/dev/null
+at h2 ping -q -c 1 -W $((2 * SLOW)) -e 25040 $A1 >/dev/null
 check_eq "h2 has an identifier" "$(binding_of icmp 192.168.1.3:25040)" "$EXT:25040"
 check "the router answers a ping to its address, whoever has bound the identifier" \
-	at h1 ping -q -c 1 -W 2 -e 25040 $EXT
-check "and h2 goes on with its own" at h2 ping -q -c 1 -W 2 -e 25040 $A1
+	at h1 ping -q -c 1 -W $((2 * SLOW)) -e 25040 $EXT
+check "and h2 goes on with its own" at h2 ping -q -c 1 -W $((2 * SLOW)) -e 25040 $A1
 check_match "ip rules are scoped to the LAN interface" "$(at router ip rule)" "iif lan.*$EXT"
 finish "$target"
 finish "$tcptarget"

@@ -181,7 +181,7 @@ check_eq "udp alone: h1 reaches h2" "$(send h1 25041 "$to")" "$EXT 25041"
 finish "$target"
 check_eq "udp alone: port unreachable: h1 is told" "$(send h1 25042 "$to" --limit 0.5)" refused
 check_eq "udp alone: the router answers a ping to its address" \
-	"$(at h1 ping -q -c 1 -W 2 $EXT >/dev/null && echo yes)" yes
+	"$(at h1 ping -q -c 1 -W $((2 * SLOW)) $EXT >/dev/null && echo yes)" yes
 check_eq "udp alone: one raw socket sends, another receives errors" "$(sockets)" 2
 check "udp alone: stop" stop_einat
 

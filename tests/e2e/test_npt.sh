@@ -85,10 +85,10 @@ finish "$PID"
 start web h1 socat "TCP6-LISTEN:8080,fork,reuseaddr" "EXEC:head -c 30000000 /dev/zero"
 wait_for 5 listens h1 8080
 check_eq "tcp in: 30 MB from an internal server" \
-	"$(at isp timeout 30 socat -u "TCP6:[$X1]:8080" - | wc -c)" 30000000
+	"$(at isp timeout $((30 * SLOW)) socat -u "TCP6:[$X1]:8080" - | wc -c)" 30000000
 start sink isp socat -u "TCP6-LISTEN:8081,reuseaddr" "SYSTEM:wc -c >$T/sunk"
 wait_for 5 listens isp 8081
-head -c 30000000 /dev/zero | at h1 timeout 30 socat -u - "TCP6:[$B1]:8081"
+head -c 30000000 /dev/zero | at h1 timeout $((30 * SLOW)) socat -u - "TCP6:[$B1]:8081"
 wait_for 5 test -s "$T/sunk"
 check_eq "tcp out: 30 MB to a server outside" "$(cat "$T/sunk")" 30000000
 check_num "the firewall opened for the mark" "$(accepted)" -ge 3

@@ -37,7 +37,7 @@ for h in h1 h2; do
 	tcp=$(tcp_seen $h 21102 $A1:7000 $A2:7000)
 	check "$h: udp by one address ($udp)" same_endpoint "$udp"
 	check_eq "$h: tcp by the same" "${tcp%%:*}" "${udp%%:*}"
-	at $h ping -q -c 1 -W 2 -e 21103 $A1 >/dev/null
+	at $h ping -q -c 1 -W $((2 * SLOW)) -e 21103 $A1 >/dev/null
 	ip=192.168.1.2
 	[ $h = h1 ] || ip=192.168.1.3
 	check_match "$h: ping by the same" "$(binding_of icmp $ip:21103)" "^${udp%%:*}:"

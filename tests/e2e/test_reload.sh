@@ -80,7 +80,7 @@ check "a second slice: old bindings are as before" same before after
 reload '{ proto = "tcp"; ports = "30000-30099"; }, { proto = "icmp"; ports = "20000-29999"; }' \
 	'hairpin-if = "lan";'
 check "icmp in place of udp: read" reloaded
-check "a new query is translated" at h1 ping -q -c 1 -W 2 -e 26004 $A1
+check "a new query is translated" at h1 ping -q -c 1 -W $((2 * SLOW)) -e 26004 $A1
 check_eq "by a binding" "$(binding_of icmp 192.168.1.2:26004)" "$EXT:26004"
 check_eq "and tcp still is" "$(tcp_seen h1 30012 $A1:7000)" "$EXT:30012"
 without_new >"$T/after"

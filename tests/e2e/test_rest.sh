@@ -13,7 +13,7 @@ translated=$(stat_of out translated)
 e=$(tcp_seen h1 25001 $A1:7000)
 check_eq "tcp is masqueraded while udp is the slice" "$(conntrack_of tcp 192.168.1.2:25001)" masquerade
 check_eq "tcp keeps a port that is a slice port for udp alone" "$e" "$EXT:25001"
-check "icmp works" at h1 ping -q -c 1 -W 2 $A1
+check "icmp works" at h1 ping -q -c 1 -W $((2 * SLOW)) $A1
 check_eq "einat translated none of it" "$(stat_of out translated)" "$translated"
 e=$(seen c1 25002 $A1:7000)
 check_eq "the container, named by a foreign rule, is masqueraded" \

@@ -42,7 +42,7 @@ the_rest()
 	local e
 	check_eq "$1: TCP, both ways" "$(tcp_both_ways h1 "$2" $B1:7000)" "lost 0, $EXT6:$2, many True"
 	check_eq "$1: masqueraded" "$(conntrack6_of tcp fd00:1::2 "$2")" masquerade
-	check "$1: ping" at h1 ping -6 -q -c 2 -i 0.1 -W 2 $B1
+	check "$1: ping" at h1 ping -6 -q -c 2 -i 0.1 -W $((2 * SLOW)) $B1
 	e=$(seen h2 $(($2 + 1)) $B2:7000)
 	check_match "$1: UDP to an excluded destination" "$e" "^$EXT6:"
 	check_not "$1: on no port of the slice ($e)" in_slice "$e"

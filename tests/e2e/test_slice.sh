@@ -74,9 +74,9 @@ at far nft delete table ip crossing
 
 # ---- ICMP queries
 out=$(stat_of out translated)
-check "icmp: ping from h1" at h1 ping -q -c 2 -i 0.01 -W 2 -e 25201 $A1
-check "icmp: from h2 with the same identifier" at h2 ping -q -c 2 -i 0.01 -W 2 -e 25201 $A1
-check "icmp: to another host" at h1 ping -q -c 2 -i 0.01 -W 2 -e 25201 $FAR
+check "icmp: ping from h1" at h1 ping -q -c 2 -i 0.01 -W $((2 * SLOW)) -e 25201 $A1
+check "icmp: from h2 with the same identifier" at h2 ping -q -c 2 -i 0.01 -W $((2 * SLOW)) -e 25201 $A1
+check "icmp: to another host" at h1 ping -q -c 2 -i 0.01 -W $((2 * SLOW)) -e 25201 $FAR
 check_num "icmp: translated by einat" "$(stat_of out translated)" -ge $((out + 6))
 check_match "icmp: conntrack saw no NAT" \
 	"$(at router conntrack -L -p icmp --orig-src 192.168.1.2 --icmp-id 25201 2>/dev/null)" \

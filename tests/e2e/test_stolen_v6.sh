@@ -53,7 +53,7 @@ e=$(seen h2 25001 $B1:7000 $B2:7000)
 check "UDP from the masqueraded flow's port: another port of the slice ($e)" other_port "$e" 25001
 e=$(tcp_seen h2 25002 $B1:7000 $B2:7000)
 check "TCP from the masqueraded flow's port: another port of the slice ($e)" other_port "$e" 25002
-check "a query with the masqueraded one's identifier" at h2 ping -6 -q -c 2 -i 0.1 -W 2 -e 25006 $B1
+check "a query with the masqueraded one's identifier" at h2 ping -6 -q -c 2 -i 0.1 -W $((2 * SLOW)) -e 25006 $B1
 check_match "is bound" "$(bindings)" "icmp \[fd00:1::3\]:25006"
 check_not "by another identifier" grep -q "icmp .*\[$EXT6\]:25006" <(bindings)
 e=$(seen h1 25000 $B1:7000)

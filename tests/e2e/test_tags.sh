@@ -128,7 +128,7 @@ check "einat runs on wan.12" wait_for 15 logged einat ready
 check_eq "wan.12: translated" "$(at h1 "$PEER" seen -b 25004 10.9.12.1:7000 10.9.12.1:7001 | paste -sd' ')" \
 	"10.9.12.2:25004 10.9.12.2:25004"
 check_eq "wan.12: TCP" "$(at h1 "$PEER" tcp -b 25005 10.9.12.1:7000)" "10.9.12.2:25005"
-check "wan.12: ping" at h1 ping -q -c 1 -W 2 -e 25006 10.9.12.1
+check "wan.12: ping" at h1 ping -q -c 1 -W $((2 * SLOW)) -e 25006 10.9.12.1
 check_eq "wan.12: fragments" "$(send h1 25007 10.9.12.1:7000 --nodf --size 4000)" "10.9.12.2 25007"
 check_num "wan.12: einat did it" "$(einat stats -i wan.12 --json | json "d['out']['translated']['packets']")" -ge 4
 check_match "wan: masqueraded, as einat is not there" "$(seen h1 25008 $A1:7000; conntrack_of udp 192.168.1.2:25008)" \

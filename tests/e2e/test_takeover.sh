@@ -16,7 +16,7 @@ for p in 25001 25002 25003 25004; do
 	seen h2 $p $A1:7000 $A2:7000 >/dev/null
 	tcp_seen h2 $p $A1:7000 >/dev/null
 done
-at h1 ping -q -c 1 -W 2 -e 25200 $A1 >/dev/null
+at h1 ping -q -c 1 -W $((2 * SLOW)) -e 25200 $A1 >/dev/null
 stream first h1 25100 $A1:7000
 first=$PID
 stream second h2 25100 $FAR:7000

@@ -24,7 +24,7 @@ for p in 25001 25002; do
 	seen h2 $p $B1:7000 $B2:7000 >/dev/null
 	tcp_seen h2 $p $B1:7000 >/dev/null
 done
-at h1 ping -6 -q -c 1 -W 2 -e 25200 $B1 >/dev/null
+at h1 ping -6 -q -c 1 -W $((2 * SLOW)) -e 25200 $B1 >/dev/null
 # thin: an emulated machine would be answering still when the stream has ended
 stream udp h1 25100 $B1:7000 --rate $THIN
 udp=$PID

@@ -42,8 +42,8 @@ hold tcpheld h1 25103 $B1:7000 tcphold
 check_match "tcp: a host never called may connect to the binding" \
 	"$(at isp "$PEER" tcp -b 7778 "$ENDPOINT")" ":7778$"
 finish "$PID"
-check "echo: ping from h1" at h1 ping -6 -q -c 2 -i 0.01 -W 2 -e 25201 $B1
-check "echo: from h2 with the same identifier" at h2 ping -6 -q -c 2 -i 0.01 -W 2 -e 25201 $B1
+check "echo: ping from h1" at h1 ping -6 -q -c 2 -i 0.01 -W $((2 * SLOW)) -e 25201 $B1
+check "echo: from h2 with the same identifier" at h2 ping -6 -q -c 2 -i 0.01 -W $((2 * SLOW)) -e 25201 $B1
 check_match "echo: is bound" "$(bindings)" "icmp .*fd00:1::2"
 
 # ---- what the slice leaves alone
@@ -51,7 +51,7 @@ check_eq "a global host is itself outside" \
 	"$(at h1 "$PEER" seen -b 25001 --host 2001:db8:1::2 $B1:7000)" "2001:db8:1::2:25001"
 at router ip -6 neigh flush dev wan
 at router ip -6 neigh flush dev lan
-check "neighbours are found anew" at h1 ping -6 -q -c 1 -W 2 $B2
+check "neighbours are found anew" at h1 ping -6 -q -c 1 -W $((2 * SLOW)) $B2
 check_eq "the router's own flow keeps its port outside the slice" \
 	"$(seen router 5000 $B1:7000)" "$EXT6:5000"
 check_not "and is kept out of the slice" in_slice "$(seen router 25010 $B1:7000)"
@@ -77,7 +77,7 @@ check_match "hairpin: that of IPv4, too" "$(at router ip rule | head -n 2)" "to 
 hold held h1 25003 $B1:7000
 e=$(seen h2 25004 $B1:7000)
 check_eq "hairpin: h2 reaches h1" "$(send h2 25004 "$ENDPOINT")" "${e%:*} ${e##*:}"
-check "hairpin: the host itself stays in reach" at h1 ping -6 -q -c 1 -W 2 $EXT6
+check "hairpin: the host itself stays in reach" at h1 ping -6 -q -c 1 -W $((2 * SLOW)) $EXT6
 check "hairpin: someone deletes a rule" at router ip -6 rule del pref 100 to $EXT6 iif lan ipproto udp
 check "hairpin: what is deleted comes back" wait_for 5 udp_rule_there
 finish "$PID"
