@@ -108,10 +108,16 @@ EINAT_PID=$PID
 wait_for 15 einat_settled
 check "starts from a file" logged einat ready
 flows
-# its answers come without pause; not of TCP: what a connection that breaks sends may be invalid to
-# conntrack, and then leaves as it is with any masquerade
+# Its answers come without pause; not of TCP: what a connection that breaks sends may be invalid to
+# conntrack, and then leaves as it is with any masquerade. And so many flows of others that looking
+# for the prefix's takes long: what its answers begin meanwhile is what would leak.
 stream busy h1 20040 $B1:7000 --rate $((SLOW > 1 ? THIN : 3000))
 busy=$PID
+for ((i = 0; i < 100000 / SLOW; i++)); do
+	echo "-A -p udp -s 2001:db8:5:$((i >> 8))::$((i & 255)) -d 2001:db8:6::1 --sport 9 --dport 9 -t 600"
+done >"$T/others"
+at router conntrack -R "$T/others" 2>/dev/null
+check_num "a prefix is translated no more: there are many flows" "$(at router conntrack -C)" -ge $((100000 / SLOW))
 pause 0.5
 conf ""
 kill -HUP "$EINAT_PID"
