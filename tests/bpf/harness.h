@@ -294,17 +294,20 @@ struct run {
 	int verdict;
 };
 
-static inline struct run run_frame(const struct lab *lab, enum einat_dir dir, const struct frame *f,
-				   uint32_t mark, uint32_t iif)
+/* @in: what the kernel knows of the frame besides its bytes. */
+static inline struct run run_frame_as(const struct lab *lab, enum einat_dir dir,
+				      const struct frame *f, struct __sk_buff in)
 {
-	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = 1 }, out = {};
+	struct __sk_buff out = {};
 	struct run r = {};
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->b, .data_size_in = f->n,
 		    .data_out = r.out.b, .data_size_out = sizeof(r.out.b), .ctx_in = &in,
 		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
-	int err = bpf_prog_test_run_opts(prog_fd(lab, dir), &o);
+	int err;
 
-	if (err == -EINVAL && iif) {
+	in.ifindex = 1;
+	err = bpf_prog_test_run_opts(prog_fd(lab, dir), &o);
+	if (err == -EINVAL && in.ingress_ifindex) {
 		print_message("# this kernel's BPF_PROG_RUN takes no ingress_ifindex\n");
 		skip();
 	}
@@ -313,6 +316,13 @@ static inline struct run run_frame(const struct lab *lab, enum einat_dir dir, co
 	r.mark = out.mark;
 	r.verdict = o.retval;
 	return r;
+}
+
+static inline struct run run_frame(const struct lab *lab, enum einat_dir dir, const struct frame *f,
+				   uint32_t mark, uint32_t iif)
+{
+	return run_frame_as(lab, dir, f,
+			    (struct __sk_buff){ .mark = mark, .ingress_ifindex = iif });
 }
 
 static inline void frame_diff(const struct frame *got, const struct frame *want, const char *what)

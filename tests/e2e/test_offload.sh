@@ -42,13 +42,50 @@ runs()
 		d['end'].get('sum'))['bytes'] > 500000" <"$T/json")" True
 }
 
-translated=$(stat_of out translated)
+# mean DIRECTION: bytes of a packet that einat translated since mean_of_now
+mean_of_now() { einat stats -i wan --json >"$T/stats"; }
+mean()
+{
+	local before
+	before=$(cat "$T/stats")
+	mean_of_now
+	"$PY" -c "
+import json, sys
+was, now = (json.loads(x)['$1'].get('translated', {'bytes': 0, 'packets': 0}) for x in sys.argv[1:])
+print((now['bytes'] - was['bytes']) // max(now['packets'] - was['packets'], 1))" "$before" "$(cat "$T/stats")"
+}
+mean_of_now
 runs "tcp out with GSO" -t 1
+check_num "einat translated packets larger than the MTU (GSO), out" "$(mean out)" -gt 2000
 runs "tcp in with GSO" -t 1 -R
-check_num "einat translated them" "$(stat_of out translated)" -gt $((translated + 100))
-check "in packets larger than the MTU (GSO)" eval "einat stats -i wan --json |
-	json \"d['out']['translated']['bytes'] / d['out']['translated']['packets'] > 2000 or
-	d['in']['translated']['bytes'] / d['in']['translated']['packets'] > 2000\" | grep -q True"
+check_num "einat translated packets larger than the MTU (GSO), in" "$(mean in)" -gt 2000
+
+# ---- BIG TCP over IPv4 (Linux 6.3): super-packets longer than 64 KB, whose IP header has no length.
+# IPv6's hardly get through a Linux router, with or without einat (6.18: 3 and 5 MB in two seconds, for
+# it finds most of them too big for the link). tests/bpf/test_big.c has these.
+# gso_ipv4 BOX DEV: as "ip link set DEV gso_ipv4_max_size" of a newer iproute2
+gso_ipv4()
+{
+	at "$1" "$PY" -c "
+import socket, struct, sys
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+attrs = struct.pack('HHIHHI', 8, 63, 180000, 8, 64, 180000)
+link = struct.pack('BxHiII', 0, 0, socket.if_nametoindex('$2'), 0, 0) + attrs
+s.send(struct.pack('IHHII', 16 + len(link), 16, 5, 1, 0) + link)
+sys.exit(struct.unpack('i', s.recv(999)[16:20])[0] != 0)"
+}
+big_tcp() { gso_ipv4 h1 eth0 && gso_ipv4 router p-h1 && gso_ipv4 router lan && gso_ipv4 router wan && gso_ipv4 isp home; }
+mean_of_now
+# an older kernel takes the settings and ignores them
+if [ "$(printf '6.3\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.3 ]; then
+	check "BIG TCP: is switched on" big_tcp
+	runs "BIG TCP out" -t 1
+	check_num "BIG TCP: einat translated packets of more than 64 KB, out" "$(mean out)" -gt 65536
+	runs "BIG TCP in" -t 1 -R
+	check_num "BIG TCP: einat translated packets of more than 64 KB, in" "$(mean in)" -gt 65536
+else
+	ok "BIG TCP # SKIP this kernel has none over IPv4"
+fi
 
 no_offload router wan
 capture isp home "src host $EXT"

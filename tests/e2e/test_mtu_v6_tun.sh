@@ -1,0 +1,1 @@
+test_mtu_v6.sh
