@@ -5,24 +5,12 @@
 # through the NAT, in both directions, for TCP and UDP.
 set -u
 . "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/mtu.sh"
+TO=$FAR IP=-4
 lab_up
 must_start --proto all --ports 20000-29999
 
-wan_mtu() { at router ip link set wan mtu "$1"; at isp ip link set home mtu "$1"; }
-# forget what hosts and the router have learnt of paths
-forget() { local b; for b in h1 isp far router; do at "$b" ip route flush cache; done; }
-# largest BOX DESTINATION: the MTU that the box has learnt for the path
-learnt() { at "$1" ip route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
-start iperf far iperf3 -s -B $FAR
-wait_for 5 eval 'at far iperf3 -v >/dev/null; at far ss -Hltn src :5201 | grep -q .'
-# transfer NAME IPERF-ARGUMENTS...: 20 MB are sent; what is still under way at the end does not count
-transfer()
-{
-	local name=$1
-	shift
-	at h1 timeout $((20 * SLOW)) iperf3 -c $FAR -n 20M -J "$@" >"$T/json"
-	check_match "$name" "$(json "d.get('error') or d['end']['sum_received']['bytes'] >= 5000000" <"$T/json")" True
-}
+iperf_up
 
 port=25000
 for mtu in 1492 1480; do
@@ -84,9 +72,7 @@ finish "$held"
 transfer "lan 1300: TCP in" -R --set-mss 1460
 check_eq "lan 1300: TCP has learnt it" "$(learnt far $EXT)" 1300
 
-check_eq "no packet was dropped by einat" "$(einat stats -i wan --json | json \
-	"sum(d[x].get(r,{}).get('packets',0) for x in ('out','in') for r in ('full','guard',
-	'fragment-guard','rewrite-failed','malformed-drop','internal-error'))")" 0
+no_drops
 check_eq "no packet left with a private source" "$(leaks)" 0
 check "stop" stop_einat
 finish_tests
