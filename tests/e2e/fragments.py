@@ -7,8 +7,9 @@
         in that order: a list of numbers, "reverse" or "last" (the last one first)
   sink PORT SERVER    opens a binding, prints its endpoint, then each datagram's sender, its size
                       and whether its bytes are right
-  flood TO SECONDS many|one MAX   later fragments whose first one never comes, of many sources or
-                      one, at most so many; prints how many
+  flood TO SECONDS many|one|first MAX   later fragments whose first one never comes, of many
+                      sources or one, or first ones that stay alone, of many; at most so many;
+                      prints how many
 """
 import argparse
 import os
@@ -91,16 +92,20 @@ def sink(args):
 
 
 def flood(args):
-    raw, dst = raw_socket(args.to), packed(args.to)
+    host, port = endpoint(args.to)
+    raw, dst = raw_socket(host), packed(host)
     begun, n = time.monotonic(), 0
     while time.monotonic() - begun < args.seconds:
         for _ in range(min(20, args.max - n)):
             src = bytes([9, 9, 9, 9])
             if len(dst) == 16:
                 src = packed("2001:db8:9::9")
-            if args.sources == "many":
+            if args.kind != "one":
                 src = src[:-3] + random.randbytes(3)
-            raw.sendto(fragment(src, dst, n, 1480, bytes(1448), 1), (args.to, 0))
+            at, part = 1480, bytes(1448)
+            if args.kind == "first":
+                at, part = 0, struct.pack("!HHHH", 9, port, 3000, 0) + bytes(1440)
+            raw.sendto(fragment(src, dst, n, at, part, 1), (host, 0))
             n += 1
         time.sleep(0.004 * int(os.environ.get("EINAT_TEST_SLOW", 1)))
     print(n)
@@ -126,7 +131,7 @@ def main():
     c = sub.add_parser("flood")
     c.add_argument("to")
     c.add_argument("seconds", type=float)
-    c.add_argument("sources")
+    c.add_argument("kind")
     c.add_argument("max", type=int)
     c.set_defaults(run=flood)
     args = p.parse_args()
