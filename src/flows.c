@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/attach.h"
 #include "src/flows.h"
-#include "src/route.h"
+#include "src/way.h"
 
 struct collected {
 	struct ct_flow *flow;
@@ -31,22 +30,6 @@ static int collect(const struct ct_flow *flow, void *data)
 	return 0;
 }
 
-static bool is_external(const struct link_info *link, const struct net_addr *a)
-{
-	for (size_t i = 0; i < link->n_addr; i++)
-		if (net_addr_eq(&link->addr[i], a))
-			return true;
-	return false;
-}
-
-static bool is_own(const struct link_info *link, const struct net_addr *a)
-{
-	for (size_t i = 0; i < link->n_own; i++)
-		if (net_addr_eq(&link->own[i], a))
-			return true;
-	return is_external(link, a);
-}
-
 /* A flow begun by the remote side (endpoint-independent filtering), seen from inside. */
 static struct ct_flow turned(const struct ct_flow *f)
 {
@@ -67,7 +50,7 @@ static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
 			const struct net_list *onlink, const struct link_info *link,
 			struct binding *ret_b)
 {
-	if (net_list_contains(onlink, &f->dst) || is_external(link, &f->src))
+	if (net_list_contains(onlink, &f->dst) || link_is_external(link, &f->src))
 		return false;
 	return ret_b ? !dataplane_find(dp, f->proto, &f->src, f->sport, ret_b)
 		     : dataplane_knows(dp, f->proto, &f->src, f->sport);
@@ -91,108 +74,58 @@ static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const stru
 	return true;
 }
 
-/*
- * Where a flow leaves as routing has it now; WAY_SELF: nowhere, for it is to this host, or to an
- * external address, as hairpin does.
- */
-enum way { WAY_LINK, WAY_SELF, WAY_OTHER, WAY_NONE };
-
-static enum way way_to(int oif, const struct net_addr *dst, const struct link_info *link)
-{
-	if (oif == ROUTE_LOOPBACK || is_external(link, dst))
-		return WAY_SELF;
-	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
-}
-
-static enum way way_of(struct route_query *rq, const struct net_addr *dst,
-		       const struct link_info *link)
-{
-	return way_to(route_oif(rq, dst), dst, link);
-}
-
-/* The data plane of another external interface, if einat runs on @oif, too. */
-struct other {
-	int oif;
-	struct dataplane *dp;
+/* A flow that passes through a binding. */
+struct bound {
+	const struct ct_flow *flow; /* as conntrack has it */
+	struct ct_flow inside; /* seen from inside */
+	struct binding binding; /* if one in force is asked for */
+	struct ways *ways;
 };
 
-static void other_open(struct other *o, int oif)
-{
-	struct attachment at;
+/* Returns 0 if it has changed the flow's entry. */
+typedef int (*bound_fn)(struct ct *ct, const struct bound *f);
 
-	dataplane_close(o->dp);
-	*o = (struct other){ .oif = oif };
-	if (attach_find(oif, &at, NULL))
-		return;
-	if (at.out_prog)
-		dataplane_open_prog(at.out_prog, &o->dp, NULL);
-	attachment_close(&at);
-}
-
-/* It leaves by @oif through a binding there: that is its business now, un-NATed as it must be. */
-static bool is_served(struct other *o, int oif, const struct ct_flow *inside)
-{
-	struct binding b;
-
-	if (o->oif != oif)
-		other_open(o, oif);
-	return o->dp && !dataplane_find(o->dp, inside->proto, &inside->src, inside->sport, &b);
-}
-
-/* @flow as conntrack has it, @inside the same seen from inside. */
-typedef int (*bound_fn)(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-			const struct binding *b, enum way way);
-
-/*
- * Calls @fn for each flow that passes through a binding, and not through one of another external
- * interface by now; @live: through one that is in force now, which @fn is told. Returns how many
- * times that gave 0.
+/* Calls @fn for those of @c; @live: only for those whose binding is in force now. How many gave 0.
  */
-static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      bool live, bound_fn fn, struct err *err)
+static int each_bound_of(struct ct *ct, const struct collected *c, const struct dataplane *dp,
+			 const struct link_info *link, bool live, bound_fn fn, struct err *err)
 {
-	struct collected c = { 0 };
 	struct net_list onlink = { 0 };
-	struct route_query *rq = NULL;
-	struct other other = { 0 };
-	struct binding b;
+	struct ways ways;
 	int n = 0;
-	int ret = ct_dump(ct, collect, &c, err);
+	int ret = ways_open(&ways, link, err);
 
 	if (!ret)
 		ret = link_onlink(link->ifindex, &onlink, err);
 	if (!ret && link->ipv6)
 		ret = link_onlink6(link->ifindex, &onlink, err);
-	if (!ret)
-		ret = route_query_open(&rq, err);
-	for (size_t i = 0; i < c.n && !ret; i++) {
-		struct ct_flow inside = c.flow[i];
-		enum way way;
-		int oif;
+	for (size_t i = 0; i < c->n && !ret; i++) {
+		struct bound f = { .flow = &c->flow[i], .inside = c->flow[i], .ways = &ways };
 
-		if (!find_bound(dp, &inside, &onlink, link, live ? &b : NULL))
-			continue;
-		oif = route_oif(rq, &inside.dst);
-		way = way_to(oif, &inside.dst, link);
-		if (way == WAY_OTHER && is_served(&other, oif, &inside))
-			continue;
-		if (!fn(ct, &c.flow[i], &inside, live ? &b : NULL, way))
+		if (find_bound(dp, &f.inside, &onlink, link, live ? &f.binding : NULL) &&
+		    !fn(ct, &f))
 			n++;
 	}
-	dataplane_close(other.dp);
-	route_query_close(rq);
-	free(c.flow);
+	ways_close(&ways);
 	net_list_free(&onlink);
 	return ret ? ret : n;
 }
 
-static int purge(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		 const struct binding *b, enum way way)
+static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+		      bool live, bound_fn fn, struct err *err)
 {
-	(void)inside;
-	(void)b;
-	(void)way;
-	return ct_del(ct, flow, NULL);
+	struct collected c = { 0 };
+	int ret = ct_dump(ct, collect, &c, err);
+
+	if (!ret)
+		ret = each_bound_of(ct, &c, dp, link, live, fn, err);
+	free(c.flow);
+	return ret;
+}
+
+static int purge(struct ct *ct, const struct bound *f)
+{
+	return ct_del(ct, f->flow, NULL);
 }
 
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -201,72 +134,51 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	return each_bound(ct, dp, link, false, purge, err);
 }
 
-static int purge_moved(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		       const struct binding *b, enum way way)
+static int purge_moved(struct ct *ct, const struct bound *f)
 {
-	(void)inside;
-	(void)b;
-	return way != WAY_OTHER || flow->mark || ct_del(ct, flow, NULL);
+	return f->flow->mark || !way_moved(f->ways, &f->inside) || ct_del(ct, f->flow, NULL);
 }
 
-static int purge_answered(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-			  const struct binding *b, enum way way)
+static int purge_answered(struct ct *ct, const struct bound *f)
 {
-	if (net_addr_eq(&flow->src, &inside->src) && flow->sport == inside->sport)
-		return 1;
-	return purge_moved(ct, flow, inside, b, way);
-}
+	bool out = net_addr_eq(&f->flow->src, &f->inside.src) && f->flow->sport == f->inside.sport;
 
-/* Is an un-NATed flow to be deleted whose internal side (@out: its source) is in a prefix? */
-typedef bool (*prefix_fn)(const struct ct_flow *f, bool out, enum way way);
+	return out ? 1 : purge_moved(ct, f);
+}
 
 struct prefix_flows {
 	const struct net_list *prefixes;
 	const struct net_list *keep; /* destinations towards which nothing is claimed */
 	struct net_list onlink;
-	const struct link_info *link;
-	struct route_query *rq;
+	struct ways ways;
 };
 
 /*
- * The way of a flow whose far side is @far. What is inside, and what was never claimed, has not
- * left the link, whatever other interface leads there.
+ * Is an un-NATed flow to be deleted whose internal side is in a prefix? @inside: seen from there;
+ * @out: and begun there.
  */
-static enum way prefix_way(const struct prefix_flows *p, const struct net_addr *far)
-{
-	enum way way = way_of(p->rq, far, p->link);
+typedef bool (*prefix_fn)(struct prefix_flows *p, const struct ct_flow *inside, bool out);
 
-	if (way == WAY_OTHER &&
-	    (net_list_contains(p->prefixes, far) || net_list_contains(p->keep, far) ||
-	     net_list_contains(&p->onlink, far) || is_own(p->link, far)))
-		return WAY_SELF;
-	return way;
-}
-
-static int each_of_prefixes(struct ct *ct, const struct net_list *prefixes,
-			    const struct net_list *keep, const struct link_info *link,
-			    prefix_fn pick, struct err *err)
+static int each_of_prefixes(struct ct *ct, const struct collected *c,
+			    const struct net_list *prefixes, const struct net_list *keep,
+			    const struct link_info *link, prefix_fn pick, struct err *err)
 {
-	struct prefix_flows p = { .prefixes = prefixes, .keep = keep, .link = link };
-	struct collected c = { 0 };
+	struct prefix_flows p = { .prefixes = prefixes, .keep = keep };
 	int n = 0;
-	int ret = prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
+	int ret = ways_open(&p.ways, link, err);
 
-	if (!ret && c.n)
-		ret = route_query_open(&p.rq, err);
-	if (!ret && c.n && link->ifindex)
+	if (!ret && link->ifindex)
 		ret = link_onlink6(link->ifindex, &p.onlink, err);
-	for (size_t i = 0; i < c.n && !ret; i++) {
-		const struct ct_flow *f = &c.flow[i];
+	for (size_t i = 0; i < c->n && !ret; i++) {
+		const struct ct_flow *f = &c->flow[i], t = turned(f);
 		bool out = net_list_contains(prefixes, &f->src);
 
-		if ((out || net_list_contains(prefixes, &f->dst)) &&
-		    pick(f, out, prefix_way(&p, out ? &f->dst : &f->src)) && !ct_del(ct, f, NULL))
+		if ((out || net_list_contains(prefixes, &f->dst)) && pick(&p, out ? f : &t, out) &&
+		    !ct_del(ct, f, NULL))
 			n++;
 	}
-	route_query_close(p.rq);
+	ways_close(&p.ways);
 	net_list_free(&p.onlink);
-	free(c.flow);
 	return ret ? ret : n;
 }
 
@@ -276,45 +188,62 @@ static bool may_leave(enum way way)
 	return way == WAY_LINK || way == WAY_NONE;
 }
 
-static bool prefix_leaves(const struct ct_flow *f, bool out, enum way way)
-{
-	(void)f;
-	(void)out;
-	return may_leave(way);
-}
-
-static bool prefix_moved(const struct ct_flow *f, bool out, enum way way)
+static bool prefix_leaves(struct prefix_flows *p, const struct ct_flow *inside, bool out)
 {
 	(void)out;
-	return way == WAY_OTHER && !f->mark;
+	return may_leave(way_of(&p->ways, &inside->dst));
 }
 
-static bool prefix_answered(const struct ct_flow *f, bool out, enum way way)
+/*
+ * What is inside, and what was never claimed, has not left the link, whatever other interface
+ * leads there.
+ */
+static bool prefix_moved(struct prefix_flows *p, const struct ct_flow *inside, bool out)
 {
-	return !out && prefix_moved(f, out, way);
+	const struct net_addr *far = &inside->dst;
+
+	(void)out;
+	return !inside->mark && !net_list_contains(p->prefixes, far) &&
+	       !net_list_contains(p->keep, far) && !net_list_contains(&p->onlink, far) &&
+	       !link_is_own(p->ways.link, far) && way_moved(&p->ways, inside);
 }
 
-static bool prefix_gone(const struct ct_flow *f, bool out, enum way way)
+static bool prefix_answered(struct prefix_flows *p, const struct ct_flow *inside, bool out)
 {
-	return may_leave(way) || prefix_moved(f, out, way);
+	return !out && prefix_moved(p, inside, out);
+}
+
+static bool prefix_gone(struct prefix_flows *p, const struct ct_flow *inside, bool out)
+{
+	return prefix_leaves(p, inside, out) || prefix_moved(p, inside, out);
+}
+
+static int purge_both(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
+		      const struct net_list *keep, const struct link_info *link, bound_fn fn,
+		      prefix_fn pick, struct err *err)
+{
+	struct collected c = { 0 };
+	int n = 0, m = 0;
+	int ret = ct_dump(ct, collect, &c, err);
+
+	if (!ret && dp)
+		n = each_bound_of(ct, &c, dp, link, false, fn, err);
+	if (!ret && n >= 0 && prefixes->n)
+		m = each_of_prefixes(ct, &c, prefixes, keep, link, pick, err);
+	free(c.flow);
+	return ret ? ret : n < 0 ? n : m < 0 ? m : n + m;
 }
 
 int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
 		      const struct net_list *keep, const struct link_info *link, struct err *err)
 {
-	int n = each_bound(ct, dp, link, false, purge_moved, err);
-	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, keep, link, prefix_moved, err);
-
-	return m < 0 ? m : n + m;
+	return purge_both(ct, dp, prefixes, keep, link, purge_moved, prefix_moved, err);
 }
 
 int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
 			 const struct net_list *keep, const struct link_info *link, struct err *err)
 {
-	int n = each_bound(ct, dp, link, false, purge_answered, err);
-	int m = n < 0 ? n : each_of_prefixes(ct, prefixes, keep, link, prefix_answered, err);
-
-	return m < 0 ? m : n + m;
+	return purge_both(ct, dp, prefixes, keep, link, purge_answered, prefix_answered, err);
 }
 
 /*
@@ -322,12 +251,11 @@ int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct
  * flow that leaves elsewhere is not ours to change. Routing by marks is not seen here, so its
  * entry goes too: the next packet makes a new one by the rules.
  */
-static int hand_back(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		     const struct binding *b, enum way way)
+static int hand_back(struct ct *ct, const struct bound *f)
 {
-	if (way != WAY_LINK)
-		return ct_del(ct, flow, NULL) ? -1 : 1;
-	return ct_replace_snat(ct, inside, &b->external, b->eport, NULL);
+	if (way_of(f->ways, &f->inside.dst) != WAY_LINK)
+		return ct_del(ct, f->flow, NULL) ? -1 : 1;
+	return ct_replace_snat(ct, &f->inside, &f->binding.external, f->binding.eport, NULL);
 }
 
 int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -336,16 +264,14 @@ int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link
 	return each_bound(ct, dp, link, true, hand_back, err);
 }
 
-static int hand_back6(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		      const struct binding *b, enum way way)
+static int hand_back6(struct ct *ct, const struct bound *f)
 {
-	return net_addr_is4(&b->internal) ? -1 : hand_back(ct, flow, inside, b, way);
+	return net_addr_is4(&f->binding.internal) ? -1 : hand_back(ct, f);
 }
 
-static int purge6(struct ct *ct, const struct ct_flow *flow, const struct ct_flow *inside,
-		  const struct binding *b, enum way way)
+static int purge6(struct ct *ct, const struct bound *f)
 {
-	return net_addr_is4(&b->internal) ? -1 : purge(ct, flow, inside, b, way);
+	return net_addr_is4(&f->binding.internal) ? -1 : purge(ct, f);
 }
 
 int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -406,35 +332,34 @@ bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_a
 /* Is an un-NATed flow without a binding, seen from inside, to be deleted? */
 typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
 
-static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, struct route_query *rq,
-		     const struct link_info *link, stray_fn stray, const void *data)
+static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, const struct ways *w,
+		     stray_fn stray, const void *data)
 {
 	struct binding b;
 
-	return stray(f, data) && !is_own(link, &f->src) &&
-	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) &&
-	       may_leave(way_of(rq, &f->dst, link));
+	return stray(f, data) && !link_is_own(w->link, &f->src) &&
+	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) && may_leave(way_of(w, &f->dst));
 }
 
 static int each_stray(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      stray_fn stray, const void *data, struct err *err)
 {
 	struct collected c = { 0 };
-	struct route_query *rq = NULL;
+	struct ways ways = { 0 };
 	int n = 0;
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
-		ret = route_query_open(&rq, err);
+		ret = ways_open(&ways, link, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		const struct ct_flow *f = &c.flow[i], t = turned(f);
 
-		if ((is_stray(f, dp, rq, link, stray, data) ||
-		     (f->proto != PROTO_ICMP && is_stray(&t, dp, rq, link, stray, data))) &&
+		if ((is_stray(f, dp, &ways, stray, data) ||
+		     (f->proto != PROTO_ICMP && is_stray(&t, dp, &ways, stray, data))) &&
 		    !ct_del(ct, f, NULL))
 			n++;
 	}
-	route_query_close(rq);
+	ways_close(&ways);
 	free(c.flow);
 	return ret ? ret : n;
 }
@@ -515,8 +440,8 @@ int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 {
 	static const struct net_list none;
 
-	return each_of_prefixes(ct, prefixes, keep ? keep : &none, link,
-				keep ? prefix_gone : prefix_leaves, err);
+	return purge_both(ct, NULL, prefixes, keep ? keep : &none, link, NULL,
+			  keep ? prefix_gone : prefix_leaves, err);
 }
 
 struct hosts {
@@ -550,17 +475,19 @@ static int addr_cmp(const void *a, const void *b)
 int flows_hosts(const struct dataplane *dp, bool ipv6_only, struct net_list *list)
 {
 	struct hosts h = { .ipv6_only = ipv6_only };
-	struct net_prefix p = { .len = 128 };
+	struct net_prefix *p;
 	int ret = dataplane_foreach(dp, note_host, &h);
 
 	if (h.n)
 		qsort(h.addr, h.n, sizeof(*h.addr), addr_cmp);
-	for (size_t i = 0; i < h.n && !ret; i++) {
-		if (i && net_addr_eq(&h.addr[i], &h.addr[i - 1]))
-			continue;
-		p.addr = h.addr[i];
-		ret = net_list_add(list, &p);
-	}
+	p = ret || !h.n ? NULL : realloc(list->p, (list->n + h.n) * sizeof(*p));
+	if (p)
+		list->p = p;
+	else if (h.n && !ret)
+		ret = -ENOMEM;
+	for (size_t i = 0; i < h.n && p; i++)
+		if (!i || !net_addr_eq(&h.addr[i], &h.addr[i - 1]))
+			list->p[list->n++] = (struct net_prefix){ .addr = h.addr[i], .len = 128 };
 	free(h.addr);
 	return ret;
 }

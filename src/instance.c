@@ -139,8 +139,10 @@ void instance_close_engine(struct instance *inst)
 {
 	struct err ignored;
 
-	if (!inst->engine)
+	if (!inst->engine) {
+		instance_handover_end(inst, &ignored); /* of one that could not be started */
 		return;
+	}
 	if (instance_unclaim(inst, &ignored))
 		nft_table_remove(inst->cif->name, &ignored);
 	release_all(inst);

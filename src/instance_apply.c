@@ -187,6 +187,22 @@ static int write_unclaimed(struct plan *plan, struct err *err)
 	return nft_table_apply(&plan->nft, err);
 }
 
+static void end_handover(struct instance *inst)
+{
+	struct err why;
+
+	if (instance_handover_end(inst, &why))
+		log_warn("%s: %s", inst->cif->name, why.text);
+}
+
+/* The programs are those of @plan now. Until then answers were translated that were on their way.
+ */
+static void translated_no_more(struct instance *inst, const struct plan *plan)
+{
+	instance_forget_prefixes(inst, plan, true);
+	end_handover(inst);
+}
+
 /* The data plane comes first: nothing is claimed before it works. */
 int instance_start_engine(struct instance *inst, struct err *err)
 {
@@ -222,8 +238,7 @@ int instance_start_engine(struct instance *inst, struct err *err)
 		engine_close(e);
 		return ret;
 	}
-	/* once more: until now answers were translated that were on their way, see release_all() */
-	instance_forget_prefixes(inst, plan, true);
+	translated_no_more(inst, plan);
 	inst->engine = e;
 	inst->detached = false;
 	if (others)
@@ -271,7 +286,7 @@ static int apply(struct instance *inst, struct err *err)
 	if (!ret)
 		ret = engine_configure(inst->engine, plan, &inst->link, err);
 	if (!ret)
-		instance_forget_prefixes(inst, plan, true);
+		translated_no_more(inst, plan);
 	if (!ret)
 		ret = apply_nft(inst, plan, err);
 	if (ret) {
@@ -285,11 +300,9 @@ static int apply(struct instance *inst, struct err *err)
 
 int instance_apply(struct instance *inst, struct err *err)
 {
-	struct err why;
 	int ret = apply(inst, err);
 
-	if (instance_handover_end(inst, &why))
-		log_warn("%s: %s", inst->cif->name, why.text);
+	end_handover(inst); /* of one that was not completed */
 	return ret;
 }
 

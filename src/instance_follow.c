@@ -99,25 +99,30 @@ static const struct net_list *npt_keep(const struct instance *inst)
 	return inst->plan ? &inst->plan->nft.npt_keep : &none;
 }
 
+/* Prefixes whose flows have left by this interface. */
+static const struct net_list *npt_left(const struct instance *inst)
+{
+	static const struct net_list none;
+
+	return inst->npt_elsewhere ? &none : &inst->npt_claimed;
+}
+
 /*
  * The way to the Internet may lead over another interface now. To conntrack claimed flows are never
  * translated: they would go on there with their internal source.
  */
-static void purge_moved(struct instance *inst)
+static void purge_moved(struct instance *inst, const struct dataplane *dp)
 {
 	struct err err;
-	int n;
+	int n = flows_purge_moved(inst->ct, dp, npt_left(inst), npt_keep(inst), &inst->link, &err);
 
-	if (!inst->engine)
-		return;
-	n = flows_purge_moved(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
-			      npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
-	if (n <= 0)
-		return;
-	inst->moved = true;
-	inst->moved_tick = inst->answered_tick = inst->ticks;
+	if (n > 0) {
+		inst->moved = true;
+		inst->moved_tick = inst->answered_tick = inst->ticks;
+	}
+	instance_note_way(inst);
 }
 
 /*
@@ -135,13 +140,15 @@ static void purge_answered(struct instance *inst)
 
 	if (!inst->moved || age % pace)
 		return;
-	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), &inst->npt_claimed,
+	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), npt_left(inst),
 				 npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (n > 0)
 		inst->answered_tick = inst->ticks;
 	inst->moved = n >= 0 && age < 60 * SECOND && inst->ticks - inst->answered_tick < 2 * SECOND;
+	if (!inst->moved)
+		instance_note_way(inst);
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)
@@ -210,13 +217,13 @@ void instance_on_link(struct instance *inst, int events)
 			changed = !link_info_eq(&now, &inst->link);
 	}
 	/* with its addresses the link may lose its prefixes, too: these flows must be known yet */
-	if (changed && inst->npt_claimed.n)
-		purge_moved(inst);
+	if (changed && inst->engine && inst->npt_claimed.n)
+		purge_moved(inst, NULL);
 	if (changed)
 		link_changed(inst, &now);
 	/* an interface that goes down takes its routes with it, and no event tells of them */
-	if (changed || events & LINK_EV_ROUTE)
-		purge_moved(inst);
+	if (inst->engine && (changed || events & LINK_EV_ROUTE))
+		purge_moved(inst, engine_dataplane(inst->engine));
 	if (events & (LINK_EV_TC | LINK_EV_LINK))
 		check_attached(inst);
 	if (events & LINK_EV_RULE)

@@ -40,6 +40,7 @@ int instance_handover_end(struct instance *inst, struct err *err)
 {
 	int ret = inst->handover.n ? nft_handover_end(inst->cif->name, err) : 0;
 
-	net_list_free(&inst->handover);
+	if (!ret) /* else the next attempt is to try again */
+		net_list_free(&inst->handover);
 	return ret;
 }

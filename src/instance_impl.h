@@ -40,6 +40,7 @@ struct instance {
 	struct net_list handover; /* whose flows are being handed back: the table of a stop */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
+	bool npt_elsewhere; /* at the last look another interface led to the Internet of IPv6 */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
@@ -104,6 +105,11 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  * on their way may have made entries again.
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done);
+/**
+ * instance_note_way() - look where the Internet of IPv6 is: while that is behind another interface
+ * what is of the prefixes leaves there as it always did, and has not moved there.
+ */
+void instance_note_way(struct instance *inst);
 /** enum handover_of - whose flows go over, besides those of prefixes: hosts with bindings. */
 enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
 

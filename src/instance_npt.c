@@ -5,6 +5,7 @@
 #include "src/flows.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
+#include "src/route.h"
 
 static bool has(const struct net_list *l, const struct net_prefix *p)
 {
@@ -45,6 +46,26 @@ static int note_claimed(struct instance *inst, const struct net_list *now)
 	return ret;
 }
 
+void instance_note_way(struct instance *inst)
+{
+	static const struct net_addr far = { .b = { 0x20, [15] = 1 } }; /* nobody's: 2000::/16 */
+	struct route_query *rq;
+	struct err err;
+	int oif;
+
+	if (!inst->npt_claimed.n)
+		return;
+	if (route_query_open(&rq, &err)) {
+		log_error("%s: %s", inst->cif->name, err.text);
+		return;
+	}
+	oif = route_to_host(rq, &far);
+	route_query_close(rq);
+	/* no way: it may have been by the link, and soon be by another interface */
+	if (oif && (oif == inst->link.ifindex || !inst->moved))
+		inst->npt_elsewhere = oif != inst->link.ifindex;
+}
+
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done)
 {
 	struct net_list gone = { 0 };
@@ -55,13 +76,16 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 		ct_set_ipv6(inst->ct, true); /* this change may have turned it off */
 		if (!done)
 			instance_handover_begin(inst, HANDOVER_PREFIXES, &gone);
-		ret = flows_purge_prefixes(inst->ct, &gone,
-					   inst->plan ? &inst->plan->nft.npt_keep : NULL,
-					   &inst->link, &err);
+		ret = flows_purge_prefixes(
+			inst->ct, &gone,
+			inst->plan && !inst->npt_elsewhere ? &inst->plan->nft.npt_keep : NULL,
+			&inst->link, &err);
 		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	}
 	if (ret >= 0 && done)
 		ret = note_claimed(inst, &plan->nft.npt_internal);
+	if (done)
+		instance_note_way(inst);
 	if (ret < 0)
 		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,
 			  err.text);

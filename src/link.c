@@ -402,6 +402,34 @@ bool link_info_eq(const struct link_info *a, const struct link_info *b)
 	return true;
 }
 
+bool link_is_external(const struct link_info *link, const struct net_addr *a)
+{
+	for (size_t i = 0; i < link->n_addr; i++)
+		if (net_addr_eq(&link->addr[i], a))
+			return true;
+	return false;
+}
+
+bool link_is_own(const struct link_info *link, const struct net_addr *a)
+{
+	for (size_t i = 0; i < link->n_own; i++)
+		if (net_addr_eq(&link->own[i], a))
+			return true;
+	return link_is_external(link, a);
+}
+
+bool link_is_way(const struct rtmsg *rtm, const struct nlattr *dst)
+{
+	uint8_t first = dst && mnl_attr_get_payload_len(dst)
+				? *(const uint8_t *)mnl_attr_get_payload(dst)
+				: 0;
+
+	if (rtm->rtm_family == AF_INET)
+		return rtm->rtm_dst_len < 8 &&
+		       first < 224; /* multicast and what is above are not */
+	return rtm->rtm_dst_len < 3 || (rtm->rtm_dst_len < 16 && first >> 5 == 1); /* 2000::/3 */
+}
+
 struct onlink_dump {
 	int ifindex;
 	uint8_t family;
@@ -443,13 +471,14 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 	}
 	rtm = mnl_nlmsg_get_payload(nlh);
 	/* a route of IPv6 has no scope */
-	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != d->family || !rtm->rtm_dst_len ||
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rtm->rtm_family != d->family ||
 	    (d->family == AF_INET && rtm->rtm_scope != RT_SCOPE_LINK) ||
 	    rtm->rtm_type != RTN_UNICAST || (rtm->rtm_flags & RTM_F_CLONED))
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_VIA);
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
-	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || !onlink_elsewhere(tb, d->ifindex))
+	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || link_is_way(rtm, tb[RTA_DST]) ||
+	    !onlink_elsewhere(tb, d->ifindex))
 		return 0;
 	if (d->family == AF_INET) {
 		p.addr = net_addr_from4(mnl_attr_get_u32(tb[RTA_DST]));

@@ -78,15 +78,27 @@ enum {
 	LINK_EV_LINK = 1 << 0, /* link, address or directly connected prefix, came or went */
 	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
-	LINK_EV_ROUTE = 1 << 3, /* default route came or went */
+	LINK_EV_ROUTE = 1 << 3, /* a way to the Internet came or went */
 	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC | LINK_EV_ROUTE,
 };
 
+/** link_is_external() - is @a an external address? */
+bool link_is_external(const struct link_info *link, const struct net_addr *a);
+/** link_is_own() - or any other one of this host? */
+bool link_is_own(const struct link_info *link, const struct net_addr *a);
+
 /**
  * link_onlink() - prefixes directly connected on interfaces other than @ifindex: the scope link
- * routes of table main, host routes too, a default route not. @ret_list must be empty.
+ * routes of table main, host routes too, a way to the Internet not. @ret_list must be empty.
  */
 int link_onlink(int ifindex, struct net_list *ret_list, struct err *err);
+struct nlattr;
+struct rtmsg;
+/**
+ * link_is_way() - is a route a way to the Internet, or to a part of it as 0.0.0.0/1 and 2000::/3
+ * are (shorter than any network: IPv4 /8, IPv6 /16), and not to a network? @dst: RTA_DST, or NULL.
+ */
+bool link_is_way(const struct rtmsg *rtm, const struct nlattr *dst);
 /** link_onlink6() - the same of IPv6 (routes without a gateway), added to @list. */
 int link_onlink6(int ifindex, struct net_list *list, struct err *err);
 

@@ -80,7 +80,7 @@ static int route_event(const struct nlmsghdr *nlh)
 		return LINK_EV_RULE;
 	if (table != RT_TABLE_MAIN)
 		return 0;
-	if (!rtm->rtm_dst_len) /* it may name the source address */
+	if (link_is_way(rtm, tb[RTA_DST])) /* it may name the source address */
 		return LINK_EV_LINK | LINK_EV_ROUTE;
 	return rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
 }

@@ -190,14 +190,6 @@ static int warn_forwards(struct plan *p, const struct observed *obs)
 	return ret;
 }
 
-static bool is_external(const struct link_info *link, const struct net_addr *a)
-{
-	for (size_t i = 0; i < link->n_addr; i++)
-		if (net_addr_eq(&link->addr[i], a))
-			return true;
-	return false;
-}
-
 /* What is translated to an external address is not delivered here. */
 static int warn_own_forwards(struct plan *p, const struct link_info *link)
 {
@@ -206,7 +198,7 @@ static int warn_own_forwards(struct plan *p, const struct link_info *link)
 	for (size_t i = 0; i < p->n_statics && !ret; i++) {
 		const struct plan_static *s = &p->statics[i];
 
-		if (is_external(link, &s->to))
+		if (link_is_external(link, &s->to))
 			ret = plan_warn(
 				p,
 				"forward: %s:%u leads to this host itself, which no forward "

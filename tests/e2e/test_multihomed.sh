@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Several uplinks at once. Which of them a flow leaves by is for routing to say: by rules, by a prefix
+# that is another provider's, by half of a default route. What another uplink serves, with or without
+# an einat of its own, is left alone; what einat has claimed and nobody translates any longer is not.
+# test_away.sh has an uplink that takes over from another.
+set -u
+. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/lab6.sh"
+lab_up
+lab6_up
+EXT2=192.0.2.2
+wire router wan2 isp home2
+at router ip addr add $EXT2/24 dev wan2
+at router ip addr add 2001:db8:2::2/64 dev wan2 nodad
+at isp ip addr add 192.0.2.1/24 dev home2
+at isp ip addr add 2001:db8:2::1/64 dev home2 nodad
+at isp sysctl -qw net.ipv4.conf.home2.proxy_arp=1
+at router nft add rule ip home postrouting oifname wan2 masquerade
+at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
+at isp ip -6 route add 2001:db8:78::/48 via 2001:db8:2::2 dev home2
+at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
+at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name leaks
+SLICE="--proto udp --ports 20000-29999"
+
+start_second() # OPTIONS: an einat on wan2
+{
+	start einat2 router "$EINAT" run -i wan2 "$@"
+	second=$PID
+	wait_for 15 logged einat2 ready || die "einat2: $(cat "$T/einat2")"
+}
+watch_entries()
+{
+	start ended router conntrack -E -e DESTROY -p udp
+	ended=$PID
+	pause 0.5
+}
+# the rest of a second, in which einat looks at what has changed
+settle() { pause 1; }
+no_more_leaks() # NAME
+{
+	local before
+	pause 1 # what leaves while the change is being noticed is the kernel's
+	before="$(leaks) $(leaks6)"
+	pause 2
+	check_eq "$1: nothing leaves with an internal source" "$(leaks) $(leaks6)" "$before"
+}
+clean()
+{
+	check "$1: stop" stop_einat
+	at router conntrack -F 2>/dev/null
+}
+entry_by() # PORT ADDRESS: answers to the flow from PORT come to ADDRESS
+{
+	{
+		at router conntrack -L -p udp --orig-port-src "$1"
+		at router conntrack -L -f ipv6 -p udp --orig-port-src "$1"
+	} 2>/dev/null | grep -q "src=.* dst=$2 sport=[0-9]* dport=[0-9]* "
+}
+
+# ---- rules choose: one endpoint of a host has bindings of two einats, and one of them stops
+must_start $SLICE
+start_second $SLICE
+at router ip route del default metric 0
+at router ip route add default via 192.0.2.1
+at router ip route add default via 203.0.113.1 dev wan table 100
+at router ip rule add ipproto udp dport 7001 lookup 100
+start both h1 "$PY" -c "
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', 26500))
+while True:
+    for port in 7000, 7001:
+        s.sendto(b'seen', ('$FAR', port))
+    time.sleep(0.05)"
+both=$PID
+bound_at() { at router "$EINAT" bindings -i "$1" | grep -q "192.168.1.2:26500 .*$2:26500"; }
+check "rules: a binding of each einat" wait_for 5 eval "bound_at wan $EXT && bound_at wan2 $EXT2"
+check "rules: the one stops" stop_einat
+check "rules: what it has served is masqueraded" wait_for 5 entry_by 26500 $EXT
+no_more_leaks "rules"
+check "rules: the other one serves the other flow" bound_at wan2 $EXT2
+finish "$both"
+finish "$second"
+at router ip rule del ipproto udp dport 7001 lookup 100
+at router ip route flush table 100
+at router ip route del default
+at router ip route add default via 203.0.113.1
+at router conntrack -F 2>/dev/null
+
+# ---- one prefix, translated on both uplinks: what has moved is served there
+must_start --proto udp --nptv6 fd00:1::/48=2001:db8:77::/48
+start_second --proto udp --nptv6 fd00:1::/48=2001:db8:78::/48
+watch_entries
+stream live h1 27301 $B1:7000 --rate $((THIN / 10))
+live=$PID
+pause 0.5
+at router ip -6 route add default via 2001:db8:2::1 metric 100
+settle
+at router ip route add default via 192.0.2.1 metric 900
+settle
+no_more_leaks "a prefix on both"
+check_match "a prefix on both: each has served it" "$(stream_end live "$live")" "2001:db8:77:ced1::2:27301.*2001:db8:78:[0-9a-f]*::2:27301"
+check_not "a prefix on both: the entry was left" logged ended "src=fd00:1::2 dst=$B1 "
+finish "$second"
+finish "$ended"
+clean "a prefix on both"
+at router ip route del default metric 900
+
+# ---- a prefix that is another provider's, who is preferred; it is translated on wan alone
+at router ip addr add 2001:db8:5::1/64 dev lan nodad
+at h1 ip addr add 2001:db8:5::2/64 dev eth0 nodad
+at isp ip -6 route add 2001:db8:5::/64 via 2001:db8:2::2 dev home2
+must_start --proto udp --nptv6 2001:db8:5::/48=2001:db8:77::/48
+watch_entries
+start native h1 "$PY" -c "
+import socket, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(('2001:db8:5::2', 27302))
+while True:
+    s.sendto(b'seen', ('$B1', 7000))
+    time.sleep(0.1)"
+native=$PID
+check "another's prefix: a flow by its own way" wait_for 5 entry_by 27302 2001:db8:5::2
+pause 0.5
+for metric in 900 901; do
+	at router ip route add default via 192.0.2.1 metric $metric
+	at router ip -6 route add default via 2001:db8:2::1 metric $metric
+	settle
+done
+check_not "another's prefix: its entry is left when routes change" logged ended "src=2001:db8:5::2 dst=$B1 "
+# by wan from now on, and back
+at router ip -6 route del default metric 100
+at router ip -6 route del default metric 900
+at router ip -6 route del default metric 901
+translated() { [ "$(stat_of out npt)" -gt 0 ]; }
+check "another's prefix: by the other way it is translated" wait_for 5 translated
+at router ip -6 route add default via 2001:db8:2::1 metric 100
+check "another's prefix: back, what was claimed is looked at anew" \
+	wait_for 5 logged ended "src=2001:db8:5::2 dst=$B1 "
+finish "$native"
+finish "$ended"
+clean "another's prefix"
+at router ip -6 route del default metric 100
+at router ip route del default metric 900
+at router ip route del default metric 901
+
+# ---- a way to the Internet in parts, without a gateway: none of them is a network of this site
+others6
+at router nft add rule ip6 others postrouting oifname wan2 masquerade
+mac=$(at isp ip -o link show home2 | sed 's,.*link/ether \([^ ]*\).*,\1,')
+at router ip -6 neigh add $B1 lladdr "$mac" dev wan2
+must_start $SLICE --nptv6 fd00:1::/48=2001:db8:77::/48
+stream four h1 26601 $FAR:7000 --rate $((THIN / 10))
+four=$PID
+stream six h1 27303 $B1:7000 --rate $((THIN / 10))
+six=$PID
+pause 0.5
+at router ip route add 0.0.0.0/1 dev wan2
+at router ip route add 128.0.0.0/1 dev wan2
+at router ip -6 route add 2000::/3 dev wan2
+check "in parts: the second uplink serves the slice's flow" wait_for 5 entry_by 26601 $EXT2
+check "in parts: and that of the prefix" wait_for 5 entry_by 27303 2001:db8:2::2
+no_more_leaks "in parts"
+check_match "in parts: both ways have served it" "$(stream_end four "$four")" "$EXT:26601.*$EXT2:26601"
+check_match "in parts: of the prefix, too" "$(stream_end six "$six")" "2001:db8:77:ced1::2:27303.*2001:db8:2::2:27303"
+clean "in parts"
+finish_tests
