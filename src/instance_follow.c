@@ -113,6 +113,7 @@ static const struct net_list *npt_left(const struct instance *inst)
  */
 static void purge_moved(struct instance *inst, const struct dataplane *dp)
 {
+	bool elsewhere = instance_npt_elsewhere(inst);
 	struct err err;
 	int n = flows_purge_moved(inst->ct, dp, npt_left(inst), npt_keep(inst), &inst->link, &err);
 
@@ -122,7 +123,8 @@ static void purge_moved(struct instance *inst, const struct dataplane *dp)
 		inst->moved = true;
 		inst->moved_tick = inst->answered_tick = inst->ticks;
 	}
-	instance_note_way(inst);
+	if (elsewhere && n >= 0 && !inst->moved)
+		inst->npt_elsewhere = true;
 }
 
 /*
@@ -147,8 +149,6 @@ static void purge_answered(struct instance *inst)
 	if (n > 0)
 		inst->answered_tick = inst->ticks;
 	inst->moved = n >= 0 && age < 60 * SECOND && inst->ticks - inst->answered_tick < 2 * SECOND;
-	if (!inst->moved)
-		instance_note_way(inst);
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)
@@ -224,6 +224,8 @@ void instance_on_link(struct instance *inst, int events)
 	/* an interface that goes down takes its routes with it, and no event tells of them */
 	if (inst->engine && (changed || events & LINK_EV_ROUTE))
 		purge_moved(inst, engine_dataplane(inst->engine));
+	else if (inst->engine && events & LINK_EV_LINK) /* or another one has */
+		instance_npt_elsewhere(inst);
 	if (events & (LINK_EV_TC | LINK_EV_LINK))
 		check_attached(inst);
 	if (events & LINK_EV_RULE)

@@ -106,10 +106,12 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done);
 /**
- * instance_note_way() - look where the Internet of IPv6 is: while that is behind another interface
- * what is of the prefixes leaves there as it always did, and has not moved there.
+ * instance_npt_elsewhere() - where the Internet of IPv6 is: does another interface lead there? While
+ * it does, as it did when what had moved was last looked for, what is of the prefixes leaves there as
+ * it always did. Notes it if this one leads there. To be asked before one looks: what moves later
+ * is for the next look.
  */
-void instance_note_way(struct instance *inst);
+bool instance_npt_elsewhere(struct instance *inst);
 /** enum handover_of - whose flows go over, besides those of prefixes: hosts with bindings. */
 enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
 

@@ -46,7 +46,7 @@ static int note_claimed(struct instance *inst, const struct net_list *now)
 	return ret;
 }
 
-void instance_note_way(struct instance *inst)
+bool instance_npt_elsewhere(struct instance *inst)
 {
 	static const struct net_addr far = { .b = { 0x20, [15] = 1 } }; /* nobody's: 2000::/16 */
 	struct route_query *rq;
@@ -54,16 +54,17 @@ void instance_note_way(struct instance *inst)
 	int oif;
 
 	if (!inst->npt_claimed.n)
-		return;
+		return false;
 	if (route_query_open(&rq, &err)) {
 		log_error("%s: %s", inst->cif->name, err.text);
-		return;
+		return false;
 	}
 	oif = route_to_host(rq, &far);
 	route_query_close(rq);
+	if (oif && oif == inst->link.ifindex)
+		inst->npt_elsewhere = false;
 	/* no way: it may have been by the link, and soon be by another interface */
-	if (oif && (oif == inst->link.ifindex || !inst->moved))
-		inst->npt_elsewhere = oif != inst->link.ifindex;
+	return oif && oif != inst->link.ifindex;
 }
 
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done)
@@ -84,8 +85,8 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 	}
 	if (ret >= 0 && done)
 		ret = note_claimed(inst, &plan->nft.npt_internal);
-	if (done)
-		instance_note_way(inst);
+	if (done && instance_npt_elsewhere(inst) && !inst->plan)
+		inst->npt_elsewhere = true; /* nothing was claimed before */
 	if (ret < 0)
 		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,
 			  err.text);
