@@ -195,8 +195,8 @@ static bool prefix_leaves(struct prefix_flows *p, const struct ct_flow *inside, 
 }
 
 /*
- * What is inside, and what was never claimed, has not left the link, whatever other interface
- * leads there.
+ * What is inside, be it behind another router, and what was never claimed, has not left the link,
+ * whatever other interface leads there.
  */
 static bool prefix_moved(struct prefix_flows *p, const struct ct_flow *inside, bool out)
 {
@@ -205,7 +205,8 @@ static bool prefix_moved(struct prefix_flows *p, const struct ct_flow *inside, b
 	(void)out;
 	return !inside->mark && !net_list_contains(p->prefixes, far) &&
 	       !net_list_contains(p->keep, far) && !net_list_contains(&p->onlink, far) &&
-	       !link_is_own(p->ways.link, far) && way_moved(&p->ways, inside);
+	       !link_is_own(p->ways.link, far) && way_moved(&p->ways, inside) &&
+	       way_is_internet(&p->ways, far);
 }
 
 static bool prefix_answered(struct prefix_flows *p, const struct ct_flow *inside, bool out)

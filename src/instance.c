@@ -86,7 +86,8 @@ static void purge_claimed(struct instance *inst)
 		return;
 	flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan, &inst->link,
 			  PROTO_ALL, &ignored);
-	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, NULL, &inst->link, &ignored);
+	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, instance_npt_keep(inst),
+			     &inst->link, &ignored);
 }
 
 /*
@@ -132,6 +133,8 @@ static int start_link(struct instance *inst, struct err *err)
 		ret = instance_start_engine(inst, err);
 	if (!ret)
 		ret = start_rules(inst, err);
+	if (!ret && engine_taken_over(inst->engine)) /* flows may have moved meanwhile */
+		instance_on_link(inst, LINK_EV_ROUTE);
 	return ret;
 }
 
@@ -150,6 +153,8 @@ void instance_close_engine(struct instance *inst)
 	instance_slow_close(inst);
 	engine_close(inst->engine);
 	inst->engine = NULL;
+	net_list_free(&inst->npt_claimed);
+	inst->npt_elsewhere = inst->npt_looked = inst->moved = false;
 }
 
 int instance_reopen(struct instance *inst, struct err *err)
@@ -328,8 +333,8 @@ static void stop_flows(struct instance *inst, bool off)
 		log_info("%s: %d flow%s handed back to masquerade", inst->cif->name, n,
 			 n == 1 ? "" : "s");
 	if (n >= 0 && inst->plan)
-		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, NULL, &inst->link,
-					 &err);
+		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal,
+					 instance_npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_warn("%s: flows could not be handed back: %s", inst->cif->name, err.text);
 }

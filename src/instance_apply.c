@@ -241,6 +241,8 @@ int instance_start_engine(struct instance *inst, struct err *err)
 	translated_no_more(inst, plan);
 	inst->engine = e;
 	inst->detached = false;
+	if (engine_taken_over(e))
+		inst->npt_elsewhere = false; /* an earlier einat has claimed what may have moved */
 	if (others)
 		instance_forget_unknown(inst, plan);
 	plan_free(plan);

@@ -123,7 +123,8 @@ static void purge_moved(struct instance *inst, const struct dataplane *dp)
 		inst->moved = true;
 		inst->moved_tick = inst->answered_tick = inst->ticks;
 	}
-	if (elsewhere && n >= 0 && !inst->moved)
+	inst->npt_looked = elsewhere && n >= 0;
+	if (inst->npt_looked && !inst->moved)
 		inst->npt_elsewhere = true;
 }
 
@@ -149,6 +150,8 @@ static void purge_answered(struct instance *inst)
 	if (n > 0)
 		inst->answered_tick = inst->ticks;
 	inst->moved = n >= 0 && age < 60 * SECOND && inst->ticks - inst->answered_tick < 2 * SECOND;
+	if (!inst->moved && inst->npt_looked)
+		inst->npt_elsewhere = true;
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)

@@ -40,7 +40,9 @@ struct instance {
 	struct net_list handover; /* whose flows are being handed back: the table of a stop */
 	bool npt_suspended; /* prefixes are not claimed now */
 	struct net_list npt_claimed; /* prefixes whose flows may have been claimed */
-	bool npt_elsewhere; /* at the last look another interface led to the Internet of IPv6 */
+	bool npt_elsewhere; /* another interface leads to the Internet of IPv6: nothing is to move
+			     */
+	bool npt_looked; /* so it was when what had moved was last looked for */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
@@ -106,12 +108,17 @@ void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
  */
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done);
 /**
- * instance_npt_elsewhere() - where the Internet of IPv6 is: does another interface lead there? While
- * it does, as it did when what had moved was last looked for, what is of the prefixes leaves there as
- * it always did. Notes it if this one leads there. To be asked before one looks: what moves later
- * is for the next look.
+ * instance_npt_elsewhere() - where the Internet of IPv6 is: does another interface lead there?
+ * While it does, as it did when what had moved was last looked for, what is of the prefixes leaves
+ * there as it always did. Notes it if this one leads there. To be asked before one looks: what
+ * moves later is for the next look.
  */
 bool instance_npt_elsewhere(struct instance *inst);
+/**
+ * instance_npt_keep() - for flows_purge_prefixes(): NULL if prefixes' flows that leave by another
+ * interface are none of ours.
+ */
+const struct net_list *instance_npt_keep(const struct instance *inst);
 /** enum handover_of - whose flows go over, besides those of prefixes: hosts with bindings. */
 enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
 

@@ -62,30 +62,34 @@ bool instance_npt_elsewhere(struct instance *inst)
 	oif = route_to_host(rq, &far);
 	route_query_close(rq);
 	if (oif && oif == inst->link.ifindex)
-		inst->npt_elsewhere = false;
+		inst->npt_elsewhere = inst->npt_looked = false;
 	/* no way: it may have been by the link, and soon be by another interface */
 	return oif && oif != inst->link.ifindex;
+}
+
+const struct net_list *instance_npt_keep(const struct instance *inst)
+{
+	return inst->plan && !inst->npt_elsewhere ? &inst->plan->nft.npt_keep : NULL;
 }
 
 void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bool done)
 {
 	struct net_list gone = { 0 };
 	struct err err = { "out of memory" };
+	bool first = !inst->npt_claimed.n;
 	int ret = find_gone(inst, &plan->nft.npt_internal, &gone);
 
 	if (!ret && gone.n) {
 		ct_set_ipv6(inst->ct, true); /* this change may have turned it off */
 		if (!done)
 			instance_handover_begin(inst, HANDOVER_PREFIXES, &gone);
-		ret = flows_purge_prefixes(
-			inst->ct, &gone,
-			inst->plan && !inst->npt_elsewhere ? &inst->plan->nft.npt_keep : NULL,
-			&inst->link, &err);
+		ret = flows_purge_prefixes(inst->ct, &gone, instance_npt_keep(inst), &inst->link,
+					   &err);
 		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	}
 	if (ret >= 0 && done)
 		ret = note_claimed(inst, &plan->nft.npt_internal);
-	if (done && instance_npt_elsewhere(inst) && !inst->plan)
+	if (done && instance_npt_elsewhere(inst) && first)
 		inst->npt_elsewhere = true; /* nothing was claimed before */
 	if (ret < 0)
 		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,

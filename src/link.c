@@ -10,6 +10,7 @@
 
 #include "lib/rtnl.h"
 #include "link.h"
+#include "src/route.h"
 
 #define MSG_BUF 256
 
@@ -27,6 +28,7 @@ static int on_link(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	info->ifindex = ifi->ifi_index;
 	info->up = ifi->ifi_flags & IFF_UP;
+	info->running = ifi->ifi_flags & IFF_RUNNING;
 	info->ether = ifi->ifi_type == ARPHRD_ETHER;
 	if (info->ether && tb[IFLA_ADDRESS] &&
 	    mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(info->mac))
@@ -384,8 +386,9 @@ static bool addr6_eq(const struct link_addr6 *a, const struct link_addr6 *b)
 bool link_info_eq(const struct link_info *a, const struct link_info *b)
 {
 	if (strcmp(a->name, b->name) || a->ifindex != b->ifindex || a->up != b->up ||
-	    a->ether != b->ether || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
-	    a->n_addr != b->n_addr || a->n_own != b->n_own || a->has_prefsrc != b->has_prefsrc ||
+	    a->running != b->running || a->ether != b->ether ||
+	    memcmp(a->mac, b->mac, sizeof(a->mac)) || a->n_addr != b->n_addr ||
+	    a->n_own != b->n_own || a->has_prefsrc != b->has_prefsrc ||
 	    (a->has_prefsrc && !net_addr_eq(&a->prefsrc, &b->prefsrc)))
 		return false;
 	if (a->ipv6 && (a->has_prefsrc6 != b->has_prefsrc6 ||
@@ -416,18 +419,6 @@ bool link_is_own(const struct link_info *link, const struct net_addr *a)
 		if (net_addr_eq(&link->own[i], a))
 			return true;
 	return link_is_external(link, a);
-}
-
-bool link_is_way(const struct rtmsg *rtm, const struct nlattr *dst)
-{
-	uint8_t first = dst && mnl_attr_get_payload_len(dst)
-				? *(const uint8_t *)mnl_attr_get_payload(dst)
-				: 0;
-
-	if (rtm->rtm_family == AF_INET)
-		return rtm->rtm_dst_len < 8 &&
-		       first < 224; /* multicast and what is above are not */
-	return rtm->rtm_dst_len < 3 || (rtm->rtm_dst_len < 16 && first >> 5 == 1); /* 2000::/3 */
 }
 
 struct onlink_dump {
@@ -477,7 +468,7 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_VIA);
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
-	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || link_is_way(rtm, tb[RTA_DST]) ||
+	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || route_is_way(rtm, tb[RTA_DST]) ||
 	    !onlink_elsewhere(tb, d->ifindex))
 		return 0;
 	if (d->family == AF_INET) {

@@ -28,6 +28,8 @@ struct link_info {
 	char name[16];
 	int ifindex; /* 0: absent */
 	bool up; /* IFF_UP */
+	bool running; /* IFF_RUNNING: without, routing may pass it by (ignore_routes_with_linkdown)
+		       */
 	bool ether; /* ARPHRD_ETHER: packets have a 14 byte header */
 	uint8_t mac[6];
 	/*
@@ -78,7 +80,7 @@ enum {
 	LINK_EV_LINK = 1 << 0, /* link, address or directly connected prefix, came or went */
 	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
-	LINK_EV_ROUTE = 1 << 3, /* a way to the Internet came or went */
+	LINK_EV_ROUTE = 1 << 3, /* a way to the Internet, or a rule, came or went */
 	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC | LINK_EV_ROUTE,
 };
 
@@ -92,13 +94,6 @@ bool link_is_own(const struct link_info *link, const struct net_addr *a);
  * routes of table main, host routes too, a way to the Internet not. @ret_list must be empty.
  */
 int link_onlink(int ifindex, struct net_list *ret_list, struct err *err);
-struct nlattr;
-struct rtmsg;
-/**
- * link_is_way() - is a route a way to the Internet, or to a part of it as 0.0.0.0/1 and 2000::/3
- * are (shorter than any network: IPv4 /8, IPv6 /16), and not to a network? @dst: RTA_DST, or NULL.
- */
-bool link_is_way(const struct rtmsg *rtm, const struct nlattr *dst);
 /** link_onlink6() - the same of IPv6 (routes without a gateway), added to @list. */
 int link_onlink6(int ifindex, struct net_list *list, struct err *err);
 

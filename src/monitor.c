@@ -11,6 +11,7 @@
 #include "hairpin/hairpin.h"
 #include "lib/rtnl.h"
 #include "link.h"
+#include "src/route.h"
 
 /* A thousand routes that go at once must fit; the limit of net.core.rmem_max does not bind root. */
 #define RCVBUF	 (4 << 20)
@@ -78,10 +79,10 @@ static int route_event(const struct nlmsghdr *nlh)
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
 	if (hairpin_owns_table(table))
 		return LINK_EV_RULE;
+	if (route_is_way(rtm, tb[RTA_DST])) /* that of main may name the source address */
+		return table == RT_TABLE_MAIN ? LINK_EV_LINK | LINK_EV_ROUTE : LINK_EV_ROUTE;
 	if (table != RT_TABLE_MAIN)
 		return 0;
-	if (link_is_way(rtm, tb[RTA_DST])) /* it may name the source address */
-		return LINK_EV_LINK | LINK_EV_ROUTE;
 	return rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
 }
 
@@ -117,7 +118,7 @@ static int event(const struct nlmsghdr *nlh)
 		return LINK_EV_LINK;
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		return LINK_EV_RULE;
+		return LINK_EV_RULE | LINK_EV_ROUTE;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return route_event(nlh);

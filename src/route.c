@@ -35,9 +35,22 @@ void route_query_close(struct route_query *rq)
 	free(rq);
 }
 
+bool route_is_way(const struct rtmsg *rtm, const struct nlattr *dst)
+{
+	uint8_t first = dst && mnl_attr_get_payload_len(dst)
+				? *(const uint8_t *)mnl_attr_get_payload(dst)
+				: 0;
+
+	if (rtm->rtm_family == AF_INET)
+		return rtm->rtm_dst_len < 8 &&
+		       first < 224; /* multicast and what is above are not */
+	return rtm->rtm_dst_len < 3 || (rtm->rtm_dst_len < 16 && first >> 5 == 1); /* 2000::/3 */
+}
+
 struct answer {
 	int oif;
 	uint8_t type; /* RTN_ */
+	bool network; /* by a route to one */
 };
 
 static int on_route(const struct nlmsghdr *nlh, void *data)
@@ -47,12 +60,18 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 	struct answer *a = data;
 
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_OIF);
-	if (nlh->nlmsg_type == RTM_NEWROUTE && tb[RTA_OIF])
-		*a = (struct answer){ (int)mnl_attr_get_u32(tb[RTA_OIF]), rtm->rtm_type };
+	if (nlh->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	a->network = !route_is_way(rtm, tb[RTA_DST]);
+	if (tb[RTA_OIF]) {
+		a->oif = (int)mnl_attr_get_u32(tb[RTA_OIF]);
+		a->type = rtm->rtm_type;
+	}
 	return 0;
 }
 
-static struct answer ask(struct route_query *rq, const struct net_addr *dst)
+/* @flags: RTM_F_FIB_MATCH for the route itself, instead of what is made of it for @dst */
+static struct answer ask(struct route_query *rq, const struct net_addr *dst, unsigned flags)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -61,6 +80,7 @@ static struct answer ask(struct route_query *rq, const struct net_addr *dst)
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_flags = flags;
 	if (net_addr_is4(dst)) {
 		rtm->rtm_family = AF_INET;
 		rtm->rtm_dst_len = 32;
@@ -75,7 +95,7 @@ static struct answer ask(struct route_query *rq, const struct net_addr *dst)
 
 int route_oif(struct route_query *rq, const struct net_addr *dst)
 {
-	struct answer a = ask(rq, dst);
+	struct answer a = ask(rq, dst, 0);
 
 	return a.type == RTN_UNREACHABLE || a.type == RTN_BLACKHOLE || a.type == RTN_PROHIBIT
 		       ? 0
@@ -84,7 +104,12 @@ int route_oif(struct route_query *rq, const struct net_addr *dst)
 
 int route_to_host(struct route_query *rq, const struct net_addr *dst)
 {
-	struct answer a = ask(rq, dst);
+	struct answer a = ask(rq, dst, 0);
 
 	return a.type == RTN_UNICAST ? a.oif : 0;
+}
+
+bool route_by_way(struct route_query *rq, const struct net_addr *dst)
+{
+	return !ask(rq, dst, RTM_F_FIB_MATCH).network;
 }

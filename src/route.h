@@ -2,6 +2,8 @@
 #ifndef EINAT_ROUTE_H
 #define EINAT_ROUTE_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "lib/net.h"
 
@@ -15,6 +17,18 @@ void route_query_close(struct route_query *rq);
  * is sent there is refused; ROUTE_LOOPBACK: this host.
  */
 int route_oif(struct route_query *rq, const struct net_addr *dst);
+struct nlattr;
+struct rtmsg;
+/**
+ * route_is_way() - is a route a way to the Internet, or to a part of it as 0.0.0.0/1 and 2000::/3
+ * are (shorter than any network: IPv4 /8, IPv6 /16), and not to a network? @dst: RTA_DST, or NULL.
+ */
+bool route_is_way(const struct rtmsg *rtm, const struct nlattr *dst);
+/**
+ * route_by_way() - is @dst reached by such a route, and not by that of a network? Also true if the
+ * kernel does not say.
+ */
+bool route_by_way(struct route_query *rq, const struct net_addr *dst);
 /** route_to_host() - the same; 0 also if @dst is this host itself, or nobody to be reached. */
 int route_to_host(struct route_query *rq, const struct net_addr *dst);
 

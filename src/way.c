@@ -71,3 +71,8 @@ bool way_moved(struct ways *w, const struct ct_flow *inside)
 
 	return way_to(oif, &inside->dst, w->link) == WAY_OTHER && !is_served(w, oif, inside);
 }
+
+bool way_is_internet(const struct ways *w, const struct net_addr *dst)
+{
+	return route_by_way(w->rq, dst);
+}

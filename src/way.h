@@ -35,5 +35,7 @@ enum way way_of(const struct ways *w, const struct net_addr *dst);
  * translates it?
  */
 bool way_moved(struct ways *w, const struct ct_flow *inside);
+/** way_is_internet() - does a way to the Internet lead to @dst, and not a route to a network? */
+bool way_is_internet(const struct ways *w, const struct net_addr *dst);
 
 #endif

@@ -21,7 +21,7 @@ at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
 at isp ip -6 route add 2001:db8:78::/48 via 2001:db8:2::2 dev home2
 at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
 at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name leaks
-SLICE="--proto udp --ports 20000-29999"
+slice=(--proto udp --ports 20000-29999)
 
 start_second() # OPTIONS: an einat on wan2
 {
@@ -59,8 +59,8 @@ entry_by() # PORT ADDRESS: answers to the flow from PORT come to ADDRESS
 }
 
 # ---- rules choose: one endpoint of a host has bindings of two einats, and one of them stops
-must_start $SLICE
-start_second $SLICE
+must_start "${slice[@]}"
+start_second "${slice[@]}"
 at router ip route del default metric 0
 at router ip route add default via 192.0.2.1
 at router ip route add default via 203.0.113.1 dev wan table 100
@@ -138,31 +138,100 @@ check "another's prefix: by the other way it is translated" wait_for 5 translate
 at router ip -6 route add default via 2001:db8:2::1 metric 100
 check "another's prefix: back, what was claimed is looked at anew" \
 	wait_for 5 logged ended "src=2001:db8:5::2 dst=$B1 "
+pause 4 # until no answer of then can come by wan any more
+deleted() { grep -c "src=2001:db8:5::2 dst=$B1 " "$T/ended"; }
+before=$(deleted)
+at router ip route add default via 192.0.2.1 metric 902
+settle
+check_eq "another's prefix: and left from then on" "$(deleted)" "$before"
 finish "$native"
 finish "$ended"
 clean "another's prefix"
 at router ip -6 route del default metric 100
 at router ip route del default metric 900
 at router ip route del default metric 901
+at router ip route del default metric 902
 
-# ---- a way to the Internet in parts, without a gateway: none of them is a network of this site
+# ---- an internal network behind a router of its own: a route to it is no way to the Internet
+at router ip addr add fd00:9::1/64 dev wan2 nodad
+at isp ip addr add fd00:9::2/64 dev home2 nodad
+at isp ip addr add 2001:db8:9::9/64 dev lo nodad
+at isp ip -6 route add fd00:1::/48 via fd00:9::1 dev home2
+at router ip -6 route add 2001:db8:9::/64 via fd00:9::2
+start site isp "$PEER" serve 2001:db8:9::9
+must_start --proto udp --nptv6 fd00:1::/48=2001:db8:77::/48
+watch_entries
+seen h1 27304 2001:db8:9::9:7000 >/dev/null
+check "a network inside: a flow without NAT" entry_by 27304 fd00:1::2
+at router ip -6 route add default via 2001:db8:2::1 metric 100
+settle
+check_not "a network inside: its entry is left when the default route moves" \
+	logged ended "src=fd00:1::2 dst=2001:db8:9::9 "
+finish "$ended"
+clean "a network inside"
+at router ip -6 route del default metric 100
+at router ip -6 route del 2001:db8:9::/64 via fd00:9::2
+at isp ip -6 route del fd00:1::/48 via fd00:9::1 dev home2
+
+# ---- the way moves: by rules and a table of their own as a VPN's; while einat is not there; in parts,
+# without a gateway, none of which is a network of this site
 others6
 at router nft add rule ip6 others postrouting oifname wan2 masquerade
 mac=$(at isp ip -o link show home2 | sed 's,.*link/ether \([^ ]*\).*,\1,')
 at router ip -6 neigh add $B1 lladdr "$mac" dev wan2
-must_start $SLICE --nptv6 fd00:1::/48=2001:db8:77::/48
-stream four h1 26601 $FAR:7000 --rate $((THIN / 10))
-four=$PID
-stream six h1 27303 $B1:7000 --rate $((THIN / 10))
-six=$PID
-pause 0.5
-at router ip route add 0.0.0.0/1 dev wan2
-at router ip route add 128.0.0.0/1 dev wan2
-at router ip -6 route add 2000::/3 dev wan2
-check "in parts: the second uplink serves the slice's flow" wait_for 5 entry_by 26601 $EXT2
-check "in parts: and that of the prefix" wait_for 5 entry_by 27303 2001:db8:2::2
-no_more_leaks "in parts"
-check_match "in parts: both ways have served it" "$(stream_end four "$four")" "$EXT:26601.*$EXT2:26601"
-check_match "in parts: of the prefix, too" "$(stream_end six "$six")" "2001:db8:77:ced1::2:27303.*2001:db8:2::2:27303"
-clean "in parts"
+by_rules()
+{
+	at router ip route add default via 192.0.2.1 table 200
+	at router ip -6 route add default via 2001:db8:2::1 table 200
+	for family in -4 -6; do # as wg-quick does it
+		at router ip $family rule add pref 100 lookup main suppress_prefixlength 0
+		at router ip $family rule add pref 101 lookup 200
+	done
+}
+by_main()
+{
+	for family in -4 -6; do
+		at router ip $family rule del pref 101
+		at router ip $family rule del pref 100
+		at router ip $family route flush table 200
+	done
+}
+killed()
+{
+	finish "$EINAT_PID" KILL
+	at router ip route replace default via 192.0.2.1 metric 0
+	at router ip -6 route add default via 2001:db8:2::1 metric 100
+	must_start "${slice[@]}" --nptv6 fd00:1::/48=2001:db8:77::/48
+}
+as_before()
+{
+	at router ip route replace default via 203.0.113.1 metric 0
+	at router ip -6 route del default via 2001:db8:2::1 metric 100
+}
+in_parts()
+{
+	at router ip route add 0.0.0.0/1 dev wan2
+	at router ip route add 128.0.0.0/1 dev wan2
+	at router ip -6 route add 2000::/3 dev wan2
+}
+port=26600
+for how in by_rules:by_main killed:as_before in_parts:true; do
+	name=${how%:*}
+	port=$((port + 10))
+	must_start "${slice[@]}" --nptv6 fd00:1::/48=2001:db8:77::/48
+	stream four h1 $port $FAR:7000 --rate $((THIN / 10))
+	four=$PID
+	stream six h1 $((port + 1)) $B1:7000 --rate $((THIN / 10))
+	six=$PID
+	pause 0.5
+	${how%:*}
+	check "$name: the second uplink serves the slice's flow" wait_for 5 entry_by $port $EXT2
+	check "$name: and that of the prefix" wait_for 5 entry_by $((port + 1)) 2001:db8:2::2
+	no_more_leaks "$name"
+	check_match "$name: both ways have served it" "$(stream_end four "$four")" "$EXT:$port.*$EXT2:$port"
+	check_match "$name: of the prefix, too" "$(stream_end six "$six")" \
+		"2001:db8:77:ced1::2:$((port + 1)).*2001:db8:2::2:$((port + 1))"
+	${how#*:}
+	clean "$name"
+done
 finish_tests
