@@ -85,8 +85,7 @@ struct bound {
 /* Returns 0 if it has changed the flow's entry. */
 typedef int (*bound_fn)(struct ct *ct, const struct bound *f);
 
-/* Calls @fn for those of @c; @live: only for those whose binding is in force now. How many gave 0.
- */
+/* Calls @fn for those of @c; @live: only if their binding is in force now. How many gave 0. */
 static int each_bound_of(struct ct *ct, const struct collected *c, const struct dataplane *dp,
 			 const struct link_info *link, bool live, bound_fn fn, struct err *err)
 {
@@ -225,7 +224,7 @@ static int purge_both(struct ct *ct, const struct dataplane *dp, const struct ne
 {
 	struct collected c = { 0 };
 	int n = 0, m = 0;
-	int ret = ct_dump(ct, collect, &c, err);
+	int ret = dp || prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
 
 	if (!ret && dp)
 		n = each_bound_of(ct, &c, dp, link, false, fn, err);
