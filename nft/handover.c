@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "nft/handover.h"
 #include "nft/table_model.h"
@@ -60,10 +63,22 @@ int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct 
 	return ret;
 }
 
+/*
+ * Until every packet is through that the programs have still translated: one that is between them
+ * and conntrack just now must meet the rules. The command waits for a grace period of RCU, and
+ * with it for each softirq that has begun (since Linux 4.20); not with nohz_full.
+ */
+static void wait_for_packets(void)
+{
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(20000);
+}
+
 int nft_handover_end(const char *ifname, struct err *err)
 {
 	char name[NAME_SIZE];
 
+	wait_for_packets();
 	handover_name(ifname, name);
 	return table_delete(name, err);
 }
