@@ -214,10 +214,14 @@ static void test_onlink6(void **state)
 	   "net.ipv6.conf.lan.disable_ipv6=0;"
 	   "ip link set lan up; ip link set wan up;"
 	   "ip addr add fd00:1::1/64 dev lan nodad; ip addr add 2001:db8::2/64 dev wan nodad;"
-	   "ip -6 route add fd00:9::/48 via fd00:1::7 dev lan");
+	   "ip -6 route add fd00:9::/48 via fd00:1::7 dev lan;"
+	   "ip -6 route add 2000::/3 dev lan; ip -6 route add fc00::/8 dev lan");
 	assert_int_equal(link_onlink6((int)if_nametoindex("wan"), &l, &err), 0);
 	assert_true(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 1, [15] = 9 } }));
 	assert_false(net_list_contains(&l, &(struct net_addr){ { 0xfd, 0, 0, 9, [15] = 9 } }));
+	assert_true(net_list_contains(&l, &(struct net_addr){ { 0xfc, 0, 0, 9, [15] = 9 } }));
+	/* a way to the Internet is no network */
+	assert_false(net_list_contains(&l, &(struct net_addr){ { 0x20, 0x02, [15] = 9 } }));
 	assert_false(
 		net_list_contains(&l, &(struct net_addr){ { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }));
 	net_list_free(&l);
@@ -303,8 +307,8 @@ static void test_events(void **state)
 		{ "ip link set wan down; ip link set wan up", LINK_EV_LINK | LINK_EV_RULE },
 		{ "ip addr add 203.0.113.2/24 dev wan", LINK_EV_LINK },
 		{ "ip addr del 203.0.113.2/24 dev wan", LINK_EV_LINK },
-		{ "ip rule add pref 7 lookup main", LINK_EV_RULE },
-		{ "ip rule del pref 7", LINK_EV_RULE },
+		{ "ip rule add pref 7 lookup main", LINK_EV_RULE | LINK_EV_ROUTE },
+		{ "ip rule del pref 7", LINK_EV_RULE | LINK_EV_ROUTE },
 		{ "ip route add 10.1.0.0/16 dev wan", LINK_EV_LINK }, /* directly connected */
 		{ "ip route del 10.1.0.0/16", LINK_EV_LINK },
 		{ "ip route add 10.1.0.0/16 dev wan table 77; ip route flush table 77", 0 },
@@ -313,7 +317,10 @@ static void test_events(void **state)
 		{ "ip route add default via 192.0.2.9 dev wan onlink",
 		  LINK_EV_LINK | LINK_EV_ROUTE },
 		{ "ip route del default", LINK_EV_LINK | LINK_EV_ROUTE },
-		{ "ip route add default dev wan table 77; ip route flush table 77", 0 },
+		{ "ip route add default dev wan table 77; ip route flush table 77", LINK_EV_ROUTE },
+		{ "ip route add 128.0.0.0/1 dev wan; ip route del 128.0.0.0/1",
+		  LINK_EV_LINK | LINK_EV_ROUTE },
+		{ "ip route add 224.0.0.0/4 dev wan table 77; ip route flush table 77", 0 },
 		{ "ip route add 10.1.0.0/16 dev wan table 1701380096", LINK_EV_RULE },
 		{ "ip route flush table 1701380096", LINK_EV_RULE },
 		{ "ip neigh add 10.0.0.1 dev wan lladdr 02:00:00:00:00:01 nud permanent", 0 },
@@ -431,6 +438,7 @@ static void test_onlink(void **state)
 	sh("ip route add 10.7.0.0/16 dev lan table 77");
 	sh("ip route add 10.8.0.0/16 scope link nexthop dev lan nexthop dev br-c");
 	sh("ip route add blackhole 10.10.0.0/16");
+	sh("ip route add 0.0.0.0/1 dev lan; ip route add 128.0.0.0/1 dev lan");
 	assert_int_equal(link_onlink((int)if_nametoindex("wan"), &l, &err), 0);
 	assert_true(lists(&l, "192.168.1.0/24"));
 	assert_true(lists(&l, "172.17.0.0/16"));
