@@ -63,6 +63,14 @@ int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct 
 	return ret;
 }
 
+int nft_handover_remove(const char *ifname, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	handover_name(ifname, name);
+	return table_delete(name, err);
+}
+
 /*
  * Until every packet is through that the programs have still translated: one that is between them
  * and conntrack just now must meet the rules. The command waits for a grace period of RCU, and
@@ -76,9 +84,6 @@ static void wait_for_packets(void)
 
 int nft_handover_end(const char *ifname, struct err *err)
 {
-	char name[NAME_SIZE];
-
 	wait_for_packets();
-	handover_name(ifname, name);
-	return table_delete(name, err);
+	return nft_handover_remove(ifname, err);
 }

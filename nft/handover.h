@@ -19,9 +19,11 @@
  * these hosts instead. 0 or -errno: then all is as before.
  */
 int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct err *err);
+/** nft_handover_remove() - one that a killed einat has left; 0 also if there is none. */
+int nft_handover_remove(const char *ifname, struct err *err);
 /**
- * nft_handover_end() - remove it, once the packets are through that are between the programs and
- * conntrack now (some 10 ms); 0 also if there is none.
+ * nft_handover_end() - the programs are off: remove it, once the packets are through that are
+ * between them and conntrack now (some 10 ms); 0 also if there is none.
  */
 int nft_handover_end(const char *ifname, struct err *err);
 

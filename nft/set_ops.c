@@ -3,18 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "nft/table_model.h"
 
 bool set_add(struct set *s, const struct set_elem *e)
 {
-	/* room grows by doubling: it is full when n is a power of two */
-	if (!(s->n & (s->n - 1))) {
-		struct set_elem *n = realloc(s->elem, (s->n ? s->n * 2 : 1) * sizeof(*n));
+	struct set_elem *n = array_room(s->elem, s->n, sizeof(*n));
 
-		if (!n)
-			return false;
-		s->elem = n;
-	}
+	if (!n)
+		return false;
+	s->elem = n;
 	s->elem[s->n++] = *e;
 	return true;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "src/config_text.h"
 
 #define MAX_DEPTH 32
@@ -151,15 +152,9 @@ static int next_token(struct scan *s, struct text_token *ret_token, struct err *
 	return 0;
 }
 
-/* Room for element number @n; arrays grow at powers of two. */
-static void *grow(void *array, size_t n, size_t size)
-{
-	return n & (n - 1) ? array : realloc(array, (n ? 2 * n : 1) * size);
-}
-
 static int add_token(struct config_text *t, const struct text_token *tok, struct err *err)
 {
-	struct text_token *n = grow(t->tokens, t->n_tokens, sizeof(*n));
+	struct text_token *n = array_room(t->tokens, t->n_tokens, sizeof(*n));
 
 	if (!n)
 		return err_set(err, ENOMEM, "out of memory");
@@ -171,7 +166,7 @@ static int add_token(struct config_text *t, const struct text_token *tok, struct
 static int add_entry(struct config_text *t, struct text_pos name, const struct text_token *value,
 		     struct err *err)
 {
-	struct text_entry *n = grow(t->entries, t->n_entries, sizeof(*n));
+	struct text_entry *n = array_room(t->entries, t->n_entries, sizeof(*n));
 
 	if (!n)
 		return err_set(err, ENOMEM, "out of memory");

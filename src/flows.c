@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "src/flows.h"
 #include "src/way.h"
 
@@ -20,12 +21,10 @@ static int collect(const struct ct_flow *flow, void *data)
 	if (flow->dying || !net_addr_eq(&flow->src, &flow->rdst) ||
 	    !net_addr_eq(&flow->dst, &flow->rsrc) || flow->sport != flow->rdport)
 		return 0;
-	if ((c->n & (c->n - 1)) == 0) { /* at powers of two */
-		grown = realloc(c->flow, (c->n ? c->n * 2 : 1) * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		c->flow = grown;
-	}
+	grown = array_room(c->flow, c->n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	c->flow = grown;
 	c->flow[c->n++] = *flow;
 	return 0;
 }
@@ -222,14 +221,15 @@ static int purge_both(struct ct *ct, const struct dataplane *dp, const struct ne
 		      const struct net_list *keep, const struct link_info *link, bound_fn fn,
 		      prefix_fn pick, struct err *err)
 {
+	static const struct net_list none;
 	struct collected c = { 0 };
 	int n = 0, m = 0;
 	int ret = dp || prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
 
-	if (!ret && dp)
+	if (!ret && c.n && dp)
 		n = each_bound_of(ct, &c, dp, link, false, fn, err);
-	if (!ret && n >= 0 && prefixes->n)
-		m = each_of_prefixes(ct, &c, prefixes, keep, link, pick, err);
+	if (!ret && c.n && n >= 0 && prefixes->n)
+		m = each_of_prefixes(ct, &c, prefixes, keep ? keep : &none, link, pick, err);
 	free(c.flow);
 	return ret ? ret : n < 0 ? n : m < 0 ? m : n + m;
 }
@@ -438,10 +438,8 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 			 const struct net_list *keep, const struct link_info *link, struct err *err)
 {
-	static const struct net_list none;
-
-	return purge_both(ct, NULL, prefixes, keep ? keep : &none, link, NULL,
-			  keep ? prefix_gone : prefix_leaves, err);
+	return purge_both(ct, NULL, prefixes, keep, link, NULL, keep ? prefix_gone : prefix_leaves,
+			  err);
 }
 
 struct hosts {
@@ -457,12 +455,10 @@ static int note_host(const struct binding *b, void *data)
 
 	if (h->ipv6_only && net_addr_is4(&b->internal))
 		return 0;
-	if ((h->n & (h->n - 1)) == 0) { /* at powers of two */
-		grown = realloc(h->addr, (h->n ? h->n * 2 : 1) * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		h->addr = grown;
-	}
+	grown = array_room(h->addr, h->n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	h->addr = grown;
 	h->addr[h->n++] = b->internal;
 	return 0;
 }

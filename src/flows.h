@@ -23,7 +23,7 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
  * there nobody translates them; and un-NATed flows of @prefixes that it sends there, unless they
  * are of no concern: to one of the prefixes, to @keep, to the link's network or this host. A flow
  * with a mark is left, since its mark may choose the route, and one that another einat serves
- * there. Without @dp: of the prefixes alone.
+ * there. Without @dp: of the prefixes alone. @keep may be NULL.
  */
 int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
 		      const struct net_list *keep, const struct link_info *link, struct err *err);

@@ -263,7 +263,7 @@ int instance_start(const struct conf *conf, const struct conf_if *cif, struct in
 	/* of one that was killed just while it stopped; what follows tells if there are no
 	 * nf_tables */
 	if (!ret)
-		nft_handover_end(cif->name, NULL);
+		nft_handover_remove(cif->name, NULL);
 	if (!ret && inst->link.ifindex)
 		ret = start_link(inst, err);
 	/* rules of an earlier einat that was killed */

@@ -92,13 +92,6 @@ static bool same_addresses(const struct link_info *a, const struct link_info *b)
 	return a->n_addr == b->n_addr && !memcmp(a->addr, b->addr, a->n_addr * sizeof(*a->addr));
 }
 
-static const struct net_list *npt_keep(const struct instance *inst)
-{
-	static const struct net_list none;
-
-	return inst->plan ? &inst->plan->nft.npt_keep : &none;
-}
-
 /* Prefixes whose flows have left by this interface. */
 static const struct net_list *npt_left(const struct instance *inst)
 {
@@ -115,7 +108,8 @@ static void purge_moved(struct instance *inst, const struct dataplane *dp)
 {
 	bool elsewhere = instance_npt_elsewhere(inst);
 	struct err err;
-	int n = flows_purge_moved(inst->ct, dp, npt_left(inst), npt_keep(inst), &inst->link, &err);
+	int n = flows_purge_moved(inst->ct, dp, npt_left(inst), instance_npt_keep(inst),
+				  &inst->link, &err);
 
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
@@ -144,7 +138,7 @@ static void purge_answered(struct instance *inst)
 	if (!inst->moved || age % pace)
 		return;
 	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), npt_left(inst),
-				 npt_keep(inst), &inst->link, &err);
+				 instance_npt_keep(inst), &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (n > 0)

@@ -115,8 +115,8 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
  */
 bool instance_npt_elsewhere(struct instance *inst);
 /**
- * instance_npt_keep() - for flows_purge_prefixes(): NULL if prefixes' flows that leave by another
- * interface are none of ours.
+ * instance_npt_keep() - destinations towards which no prefix is claimed; NULL if prefixes' flows
+ * that leave by another interface are none of ours, or there is no plan.
  */
 const struct net_list *instance_npt_keep(const struct instance *inst);
 /** enum handover_of - whose flows go over, besides those of prefixes: hosts with bindings. */

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "lib/array.h"
 #include "src/instance_impl.h"
 #include "src/log.h"
 
@@ -19,12 +20,10 @@ static int note(const struct binding *b, void *data)
 
 	if (!flows_may_leave(inst->plan, b->proto, &b->internal))
 		return 0;
-	if ((left->n & (left->n - 1)) == 0) { /* at powers of two */
-		grown = realloc(left->p, (left->n ? left->n * 2 : 1) * sizeof(*grown));
-		if (!grown)
-			return -1;
-		left->p = grown;
-	}
+	grown = array_room(left->p, left->n, sizeof(*grown));
+	if (!grown)
+		return -1;
+	left->p = grown;
 	left->p[left->n++] = (struct flow_end){ .addr = b->internal,
 						.port = b->iport,
 						.proto = (uint8_t)b->proto };

@@ -89,7 +89,7 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 	}
 	if (ret >= 0 && done)
 		ret = note_claimed(inst, &plan->nft.npt_internal);
-	if (done && instance_npt_elsewhere(inst) && first)
+	if (done && first && instance_npt_elsewhere(inst))
 		inst->npt_elsewhere = true; /* nothing was claimed before */
 	if (ret < 0)
 		log_error("%s: flows of prefixes that are translated no more: %s", inst->cif->name,

@@ -170,7 +170,7 @@ int instance_remove(const struct conf *conf, const char *ifname, struct err *err
 	ret = ret ? ret : step;
 	step = nft_table_remove(ifname, ret ? NULL : err);
 	ret = ret ? ret : step;
-	step = nft_handover_end(ifname, ret ? NULL : err); /* of one that was killed just then */
+	step = nft_handover_remove(ifname, ret ? NULL : err); /* of one that was killed just then */
 	ret = ret ? ret : step;
 	step = nft_open_remove(ifname, 0, 0, ret ? NULL : err);
 	ret = ret ? ret : step;

@@ -17,6 +17,9 @@ void route_query_close(struct route_query *rq);
  * is sent there is refused; ROUTE_LOOPBACK: this host.
  */
 int route_oif(struct route_query *rq, const struct net_addr *dst);
+/** route_to_host() - the same; 0 also if @dst is this host itself, or nobody to be reached. */
+int route_to_host(struct route_query *rq, const struct net_addr *dst);
+
 struct nlattr;
 struct rtmsg;
 /**
@@ -29,7 +32,5 @@ bool route_is_way(const struct rtmsg *rtm, const struct nlattr *dst);
  * kernel does not say.
  */
 bool route_by_way(struct route_query *rq, const struct net_addr *dst);
-/** route_to_host() - the same; 0 also if @dst is this host itself, or nobody to be reached. */
-int route_to_host(struct route_query *rq, const struct net_addr *dst);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/array.h"
 #include "text_table.h"
 
 struct text_table {
@@ -60,13 +61,10 @@ void text_table_cell(struct text_table *t, const char *fmt, ...)
 
 	if (!t)
 		return;
-	/* grown at powers of two */
-	if (!(t->n_cells & (t->n_cells - 1))) {
-		n = realloc(t->cells, (t->n_cells ? 2 * t->n_cells : 1) * sizeof(*n));
-		if (!n)
-			return;
-		t->cells = n;
-	}
+	n = array_room(t->cells, t->n_cells, sizeof(*n));
+	if (!n)
+		return;
+	t->cells = n;
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;

@@ -3,16 +3,22 @@
 #include "src/route.h"
 #include "src/way.h"
 
-static enum way way_to(int oif, const struct net_addr *dst, const struct link_info *link)
+/* @ret_oif: of WAY_OTHER alone */
+static enum way way_by(const struct ways *w, const struct net_addr *dst, int *ret_oif)
 {
-	if (oif == ROUTE_LOOPBACK || link_is_external(link, dst))
+	if (link_is_external(w->link, dst))
 		return WAY_SELF;
-	return !oif ? WAY_NONE : oif == link->ifindex ? WAY_LINK : WAY_OTHER;
+	*ret_oif = route_oif(w->rq, dst);
+	if (*ret_oif == ROUTE_LOOPBACK)
+		return WAY_SELF;
+	return !*ret_oif ? WAY_NONE : *ret_oif == w->link->ifindex ? WAY_LINK : WAY_OTHER;
 }
 
 enum way way_of(const struct ways *w, const struct net_addr *dst)
 {
-	return way_to(route_oif(w->rq, dst), dst, w->link);
+	int oif;
+
+	return way_by(w, dst, &oif);
 }
 
 int ways_open(struct ways *w, const struct link_info *link, struct err *err)
@@ -67,9 +73,9 @@ static bool is_served(struct ways *w, int oif, const struct ct_flow *inside)
 
 bool way_moved(struct ways *w, const struct ct_flow *inside)
 {
-	int oif = route_oif(w->rq, &inside->dst);
+	int oif;
 
-	return way_to(oif, &inside->dst, w->link) == WAY_OTHER && !is_served(w, oif, inside);
+	return way_by(w, &inside->dst, &oif) == WAY_OTHER && !is_served(w, oif, inside);
 }
 
 bool way_is_internet(const struct ways *w, const struct net_addr *dst)

@@ -168,6 +168,15 @@ static inline void lab_ports(struct lab *lab, unsigned slice, unsigned proto, un
 	}
 }
 
+/* The slice is port 20101 alone: internal and external port differ. */
+static inline void lab_one_port(struct lab *lab)
+{
+	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++) {
+		lab_ports(lab, 0, proto, 1, 65535, false);
+		lab_ports(lab, 0, proto, 20101, 20101, true);
+	}
+}
+
 static inline void lab_prefix(struct bpf_map *map, uint32_t addr, unsigned len, uint32_t mask)
 {
 	struct einat_lpm_key key = { .prefixlen = 96 + len, .addr = addr6(addr) };

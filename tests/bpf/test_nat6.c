@@ -10,18 +10,11 @@
 #define R(x) REASON_##x
 #define MF   0x2000
 
-/* Internal and external port differ, and a name for each extension header list. */
-static void moved(struct lab *lab)
-{
-	for (unsigned proto = 0; proto < EINAT_PROTO_COUNT; proto++) {
-		lab_ports(lab, 0, proto, 1, 65535, false);
-		lab_ports(lab, 0, proto, 20101, 20101, true);
-	}
-}
+/* A name for each extension header list. */
 
 #define CHAIN(list)                                                                                \
 	{                                                                                          \
-		"extension headers " list, moved,                                                  \
+		"extension headers " list, lab_one_port,                                           \
 		{                                                                                  \
 			{ OUT_, UDP(LAN_A, 5001, REMOTE, 53, .ext = list, .id = 9), R(TRANSLATED), \
 			  UDP(EXT, 20101, REMOTE, 53, .ext = list, .id = 9) },                     \
@@ -49,7 +42,7 @@ static void moved(struct lab *lab)
 /* Not to be translated: from inside it is dropped, from outside left to netfilter. */
 #define BAD_CHAIN(list)                                                                            \
 	{                                                                                          \
-		"bad extension headers " list, moved,                                              \
+		"bad extension headers " list, lab_one_port,                                       \
 		{                                                                                  \
 			{ OUT_, UDP(LAN_A, 5001, REMOTE, 53), R(TRANSLATED),                       \
 			  UDP(EXT, 20101, REMOTE, 53) },                                           \
@@ -96,7 +89,7 @@ static const struct test_case cases[] = {
 	    { OUT_, { .proto = 51, .src = LAN_A, .dst = REMOTE, .len = 20 }, R(OTHER_PROTO) },
 	    { IN_, { .proto = 50, .src = REMOTE, .dst = EXT, .len = 20 }, R(OTHER_PROTO) } } },
 	{ "fragments with headers before and behind the fragment header",
-	  moved,
+	  lab_one_port,
 	  { { OUT_, FRAG_UDP(LAN_A, 5001, REMOTE, 53, MF, .ext = "hrfd"), R(TRANSLATED),
 	      FRAG_UDP(EXT, 20101, REMOTE, 53, MF, .ext = "hrfd") },
 	    { OUT_, FRAG_UDP(LAN_A, 0, REMOTE, 0, MF | 5, .ext = "hrf"), R(FRAGMENT),
@@ -115,7 +108,7 @@ static const struct test_case cases[] = {
 	    { OUT_, FRAG_UDP(LAN_OUTSIDE, 0, REMOTE, 0, 9, .ext = "fd"), R(FRAG_UNKNOWN) },
 	    { OUT_, FRAG_UDP(EXT, 0, REMOTE, 0, 9, .ext = "fd"), R(EXTERNAL_SOURCE) } } },
 	{ "a zero checksum (RFC 6936) stays zero",
-	  moved,
+	  lab_one_port,
 	  { { OUT_, UDP(LAN_A, 5001, REMOTE, 53, .no_csum = true), R(TRANSLATED),
 	      UDP(EXT, 20101, REMOTE, 53, .no_csum = true) } } },
 	{ "hairpin with extension headers",
@@ -276,7 +269,7 @@ static void padding(void **state)
 
 	(void)state;
 	lab_reset(lab);
-	moved(lab);
+	lab_one_port(lab);
 	f = build(&s);
 	want = build(&x);
 	memset(f.b + f.n, 0xa5, 18);
@@ -549,7 +542,7 @@ static void checksum_complete(void **state)
 	for (int v6 = 0; v6 < 2; v6++) {
 		as_ip6 = v6;
 		lab_reset(lab);
-		moved(lab);
+		lab_one_port(lab);
 		if (!run_complete(lab, EINAT_OUT, &runs[0].in, &runs[0].out)) {
 			print_message("# this kernel's BPF_PROG_RUN has no CHECKSUM_COMPLETE\n");
 			skip();

@@ -211,6 +211,17 @@ wire()
 	ip -n "$3-$LAB_ID" link set "$4" up
 }
 
+# second_uplink: wan2 of the router, with the address EXT2, to the ISP; its leaks are counted, too
+second_uplink()
+{
+	# shellcheck disable=SC2034 # for callers
+	EXT2=192.0.2.2
+	wire router wan2 isp home2
+	at router ip addr add $EXT2/24 dev wan2
+	at isp ip addr add 192.0.2.1/24 dev home2
+	at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
+}
+
 # wan_up [ADDRESS]: makes wan and the ISP's end of it; also used to make it anew after wan_down.
 wan_up()
 {

@@ -88,6 +88,14 @@ others6()
 	END
 }
 
+# second_uplink6: the same of IPv6 for second_uplink(): 2001:db8:2::2, the ISP's end is ::1
+second_uplink6()
+{
+	at router ip addr add 2001:db8:2::2/64 dev wan2 nodad
+	at isp ip addr add 2001:db8:2::1/64 dev home2 nodad
+	at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name leaks
+}
+
 all_link_local()
 {
 	local dev

@@ -9,13 +9,9 @@ set -u
 . "$(dirname "$0")/lab6.sh"
 lab_up
 lab6_up
-EXT2=192.0.2.2
-wire router wan2 isp home2
-at router ip addr add $EXT2/24 dev wan2
-at isp ip addr add 192.0.2.1/24 dev home2
+second_uplink
 at router nft add rule ip home postrouting oifname wan2 masquerade
 others6
-at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
 args=(--proto all --ports 20000-29999 --ipv6 --hairpin-if lan)
 port=26000
 
@@ -166,10 +162,8 @@ at router conntrack -F 2>/dev/null
 at router ip route del default metric 500
 
 # ---- the same of prefixes that are translated
-at router ip addr add 2001:db8:2::2/64 dev wan2 nodad
-at isp ip addr add 2001:db8:2::1/64 dev home2 nodad
+second_uplink6
 at isp ip -6 route add 2001:db8:77::/48 via $EXT6 dev home
-at isp nft add rule ip6 watch pre iifname home2 ip6 saddr fc00::/7 counter name leaks
 at router nft add rule ip6 others postrouting oifname wan2 masquerade
 at router ip -6 route add default via 2001:db8:2::1 metric 2000
 start late6 isp "$PEER" late $B1:7005

@@ -5,12 +5,8 @@
 set -u
 . "$(dirname "$0")/lab.sh"
 lab_up
-EXT2=192.0.2.2
-wire router wan2 isp home2
-at router ip addr add $EXT2/24 dev wan2
-at isp ip addr add 192.0.2.1/24 dev home2
+second_uplink
 at router ip route add 198.51.100.0/24 via 192.0.2.1
-at isp nft add rule ip watch pre iifname home2 ip saddr 192.168.0.0/16 counter name leaks
 cat >"$T/einat.conf" <<'END'
 interfaces = (
 	{ interface = "wan"; hairpin-if = "lan"; slices = ( { proto = "udp"; ports = "20000-24999"; } ); },
