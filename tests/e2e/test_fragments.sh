@@ -97,7 +97,7 @@ at router sysctl -qw net.ipv4.ipfrag_high_thresh=134217728
 at router sysctl -qw net.netfilter.nf_conntrack_frag6_high_thresh=134217728 2>/dev/null || [ -z "$V6" ] || most=600
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$EINAT_PID/status"; }
 before=$(rss)
-rounds=20
+rounds=20 id=200 # of each datagram its own: a note of an earlier one would do
 [ "$SLOW" = 1 ] || rounds=10 # each takes long there
 for kind in many one first; do
 	stream live h1 25002 $S1:7000
@@ -108,13 +108,13 @@ for kind in many one first; do
 	got=0
 	for i in $(seq $rounds); do
 		n=$(grep -c " 2600 right" "$T/sink")
-		at isp "$FRAG" send "$S2:4444" "$to" 2600 0,1 $((200 + i))
+		at isp "$FRAG" send "$S2:4444" "$to" 2600 0,1 $((id += 1))
 		wait_for 1 eval '[ "$(grep -c " 2600 right" "$T/sink")" -gt '"$n"' ]' && got=$((got + 1))
 	done
 	late=0
 	for i in $(seq 10); do
 		n=$(grep -c " 2700 right" "$T/sink")
-		at isp "$FRAG" send "$S2:4444" "$to" 2700 1,0 $((300 + i))
+		at isp "$FRAG" send "$S2:4444" "$to" 2700 1,0 $((id += 1))
 		wait_for 1 eval '[ "$(grep -c " 2700 right" "$T/sink")" -gt '"$n"' ]' && late=$((late + 1))
 	done
 	wait "$flood"
