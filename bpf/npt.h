@@ -69,6 +69,7 @@ static __always_inline const struct einat_npt *npt_find(void *map, const union i
 #define NPT_NO_QUOTE  0
 #define NPT_NEIGHBOUR 1 /* neighbour discovery, which is never forwarded (RFC 4861 7.1) */
 #define NPT_ERROR     2 /* an error, or a redirect, of which nothing is to be translated */
+#define NPT_SHORT     3 /* an error that quotes less than a header */
 
 /*
  * Where the IPv6 header begins that an ICMPv6 error quotes. In later fragments there is none, and
@@ -95,9 +96,10 @@ static __noinline __u32 npt_quoted(struct __sk_buff *skb)
 		return NPT_NEIGHBOUR;
 	if (type >= 128)
 		return type == 137 ? NPT_ERROR : NPT_NO_QUOTE;
-	if (icmp6_classify(type) != ICMP_ERROR || l4 + ICMP_ERR_HLEN + IP6_HLEN > end)
+	if (icmp6_classify(type) != ICMP_ERROR)
 		return NPT_ERROR;
-	return l4 + ICMP_ERR_HLEN;
+	l4 += ICMP_ERR_HLEN;
+	return l4 + IP6_HLEN > end ? NPT_SHORT : l4;
 }
 
 /* The address at @off, if @map has a counterpart for it. 1: translated, 0: left, or -errno. */
@@ -165,18 +167,20 @@ static __noinline int npt_packet_out(struct __sk_buff *skb, struct pkt *p,
 
 	if (m && m->flags & NPT_F_NO_ULA && npt_is_ula(&p->daddr))
 		return GO_ON;
-	if (quoted > NPT_ERROR)
+	if (quoted > NPT_SHORT)
 		changed = npt_rewrite(skb, quoted + IP6_DADDR, &npt_out);
 	if (changed < 0)
 		return REASON_REWRITE_FAILED;
 	if (m && !(m->flags & NPT_F_KEEP)) {
 		if (m->flags & NPT_F_NONE || !npt_map(&a, m))
 			return npt_unmapped(skb, p, quoted);
+		if (quoted == NPT_SHORT) /* a part of the quoted host's address would leave */
+			return REASON_MALFORMED_DROP;
 		if (bpf_skb_store_bytes(skb, l2_len + IP6_SADDR, &a, sizeof(a), 0))
 			return REASON_REWRITE_FAILED;
 	} else if (!changed) {
 		return GO_ON;
-	} else if (c->flags & CFG_F_GUARD_STRICT && npt_is_ula(&p->saddr)) {
+	} else if (!to && c->flags & CFG_F_GUARD_STRICT && npt_is_ula(&p->saddr)) {
 		return REASON_GUARD; /* an error of a router inside whose address is of no prefix */
 	}
 	if (!to)
@@ -196,7 +200,7 @@ static __noinline int npt_packet_in(struct __sk_buff *skb, struct pkt *p, const 
 		return GO_ON;
 	if (!npt_map(&a, m))
 		return npt_unmapped(skb, p, quoted);
-	if (quoted > NPT_ERROR && npt_rewrite(skb, quoted + IP6_SADDR, &npt_in) < 0)
+	if (quoted > NPT_SHORT && npt_rewrite(skb, quoted + IP6_SADDR, &npt_in) < 0)
 		return REASON_REWRITE_FAILED;
 	if (bpf_skb_store_bytes(skb, l2_len + IP6_DADDR, &a, sizeof(a), 0))
 		return REASON_REWRITE_FAILED;

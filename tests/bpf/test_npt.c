@@ -22,6 +22,7 @@
 #define OWN	"2001:db8:3:7::2" /* of the router, in the external prefix of S64 */
 #define OWNTWIN "fd03:0:0:1:30be::2" /* whose counterpart OWN would be */
 #define HOP	"2001:db8:ffff::1" /* on the path outside */
+#define INNER	"fd99::1" /* inside, of no prefix */
 #define MARK	0x1000
 
 static const struct pair {
@@ -59,6 +60,7 @@ struct row {
 struct npt_case {
 	const char *name;
 	struct row rows[12];
+	bool strict; /* the guard is */
 };
 
 /* One packet there and one back. */
@@ -171,7 +173,13 @@ static const struct npt_case cases[] = {
 	    { EINAT_IN, ERR6(1, REM, X48, Q(UDP6(X48, REM)), .cut = 39), R(NPT),
 	      ERR6(1, REM, S48, Q(UDP6(X48, REM)), .cut = 39) },
 	    { EINAT_OUT, ERR6(1, S48, REM, Q(UDP6(REM, S48)), .cut = 40), R(NPT),
-	      ERR6(1, X48, REM, Q(UDP6(REM, X48)), .cut = 40) } } },
+	      ERR6(1, X48, REM, Q(UDP6(REM, X48)), .cut = 40) },
+	    /* what is there of the quoted destination would leave as it is */
+	    { EINAT_OUT, ERR6(1, S48, REM, Q(UDP6(REM, S48)), .cut = 39), R(MALFORMED_DROP) },
+	    { EINAT_OUT, ERR6(1, S48, X64, Q(UDP6(X64, S48)), .cut = 32), R(MALFORMED_DROP) },
+	    { EINAT_OUT, ERR6(1, OWN, REM, Q(UDP6(REM, S48)), .cut = 39), GO_ON },
+	    { EINAT_OUT, P6(IPPROTO_ICMPV6, S48, REM, .type = 100), R(NPT),
+	      P6(IPPROTO_ICMPV6, X48, REM, .type = 100) } } },
 	{ "hairpinned errors: all three addresses, in two steps",
 	  { /* from S64, about what S48 sent to X64 */
 	    { EINAT_OUT, ERR6(1, S64, X48, Q(UDP6(X48, S64))), R(HAIRPIN),
@@ -183,6 +191,15 @@ static const struct npt_case cases[] = {
 	      ERR6(2, OWN, X48, Q(UDP6(X48, X64))) },
 	    { EINAT_IN, ERR6(2, OWN, X48, Q(UDP6(X48, X64))), R(NPT),
 	      ERR6(2, OWN, S48, Q(UDP6(S48, X64))) } } },
+	{ "strict guard: an error of a router inside of no prefix stays inside",
+	  { { EINAT_OUT, ERR6(3, INNER, REM, Q(UDP6(REM, S48))), R(GUARD) },
+	    { EINAT_OUT, ERR6(3, INNER, X64, Q(UDP6(X64, S48))), R(HAIRPIN),
+	      ERR6(3, INNER, X64, Q(UDP6(X64, X48))) },
+	    { EINAT_IN, ERR6(3, INNER, X64, Q(UDP6(X64, X48))), R(NPT),
+	      ERR6(3, INNER, S64, Q(UDP6(S64, X48))) },
+	    { EINAT_OUT, ERR6(3, OWN, REM, Q(UDP6(REM, S48))), R(NPT),
+	      ERR6(3, OWN, REM, Q(UDP6(REM, X48))) } },
+	  .strict = true },
 };
 
 static struct lab npt_lab;
@@ -209,6 +226,9 @@ static void run_npt_case(void **state)
 	char what[128];
 
 	reset(&npt_lab);
+	if (c->strict)
+		npt_lab.cfg.flags |= CFG_F_GUARD_STRICT;
+	lab_apply(&npt_lab);
 	for (size_t i = 0; i < COUNT_OF(c->rows) && c->rows[i].in.src; i++) {
 		snprintf(what, sizeof(what), "%s, row %zu", c->name, i + 1);
 		run_row(&npt_lab, &c->rows[i], what);
