@@ -23,11 +23,11 @@ static void handover_name(const char *ifname, char buf[NAME_SIZE])
 #define NAME_HOSTS6 "hosts6"
 #define RULES	    2 /* one for each family */
 
+static const char comment[] = "flows are being handed back to masquerade";
+
 /* IP iifname WAN IP daddr @hosts counter notrack */
 static void answers_rule(struct rule *r, const char *ifname, bool ipv6)
 {
-	const char *comment = "flows are being handed back to masquerade";
-
 	rule_init(r, comment);
 	match_nfproto(r, ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 	match_iifname(r, ifname);
@@ -37,28 +37,50 @@ static void answers_rule(struct rule *r, const char *ifname, bool ipv6)
 	rule_finish(r, comment);
 }
 
+/* IP oifname WAN meta l4proto tcp IP saddr @hosts counter drop: by this router in their name */
+static void resets_rule(struct rule *r, const char *ifname, bool ipv6)
+{
+	rule_init(r, comment);
+	match_nfproto(r, ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	match_oifname(r, ifname);
+	match_l4proto(r, IPPROTO_TCP);
+	match_ip_set(r, MATCH_SRC, ipv6 ? NAME_HOSTS6 : NAME_HOSTS, false);
+	do_counter(r);
+	do_drop(r);
+	rule_finish(r, comment);
+}
+
 int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct err *err)
 {
-	struct rule rules[RULES];
-	struct chain chain = { .name = "answers",
-			       .type = "filter",
-			       .hook = NF_INET_PRE_ROUTING,
-			       .prio = NF_IP_PRI_RAW,
-			       .rule = rules,
-			       .n = RULES };
-	struct table t = { .chain = &chain, .n_chains = 1 };
+	struct rule answers[RULES], resets[RULES];
+	struct chain chain[] = { { .name = "answers",
+				   .type = "filter",
+				   .hook = NF_INET_PRE_ROUTING,
+				   .prio = NF_IP_PRI_RAW,
+				   .rule = answers,
+				   .n = RULES },
+				 { .name = "resets",
+				   .type = "filter",
+				   .hook = NF_INET_LOCAL_OUT,
+				   .prio = NF_IP_PRI_RAW,
+				   .rule = resets,
+				   .n = RULES } };
+	struct table t = { .chain = chain, .n_chains = 2 };
 	int ret;
 
 	handover_name(ifname, t.name);
 	table_add_ranges(&t, NAME_HOSTS, false, "hosts whose flows are handed back", hosts);
 	table_add_ranges(&t, NAME_HOSTS6, true, "hosts whose flows are handed back", hosts);
 	for (size_t i = 0; i < RULES; i++) {
-		answers_rule(&rules[i], ifname, i == 1);
-		t.failed |= rules[i].failed;
+		answers_rule(&answers[i], ifname, i == 1);
+		resets_rule(&resets[i], ifname, i == 1);
+		t.failed |= answers[i].failed || resets[i].failed;
 	}
 	ret = t.failed ? err_sys(err, ENOMEM, "nftables table %s", t.name) : table_send(&t, err);
-	for (size_t i = 0; i < RULES; i++)
-		rule_free(&rules[i]);
+	for (size_t i = 0; i < RULES; i++) {
+		rule_free(&answers[i]);
+		rule_free(&resets[i]);
+	}
 	table_clear_sets(&t);
 	return ret;
 }

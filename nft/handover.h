@@ -3,7 +3,9 @@
  * While flows are handed back to masquerade, packets come in that the programs still translate,
  * although conntrack translates their flow already. Conntrack would take each for a new flow, whose
  * reply direction is in use, and give it another source port: the host answers a TCP segment of
- * that kind with a reset, which ends the connection. So such packets are not tracked meanwhile.
+ * that kind with a reset, which ends the connection. So such packets are not tracked meanwhile. A
+ * firewall may reject what is not tracked: a reset that this router sends in a host's name then
+ * (reject with tcp reset) would end the connection as well, and is dropped; TCP sends again.
  * Those of hosts that have nothing to be handed back are: others may NAT or filter them.
  */
 #ifndef EINAT_NFT_HANDOVER_H
@@ -14,9 +16,10 @@
 
 /**
  * nft_handover_begin() - a table of its own (docs/nftables.md): what enters by @ifname and has been
- * translated to one of @hosts (internal addresses or prefixes) is not tracked. For milliseconds,
- * since a firewall that lets in what it knows alone drops such packets. A table that is there gets
- * these hosts instead. 0 or -errno: then all is as before.
+ * translated to one of @hosts (internal addresses or prefixes) is not tracked, and what this host
+ * itself sends by TCP as one of them is dropped. For milliseconds, since a firewall that lets in
+ * what it knows alone drops such packets. A table that is there gets these hosts instead. 0 or
+ * -errno: then all is as before.
  */
 int nft_handover_begin(const char *ifname, const struct net_list *hosts, struct err *err);
 /** nft_handover_remove() - one that a killed einat has left; 0 also if there is none. */

@@ -274,13 +274,15 @@ int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg)
 	return 0;
 }
 
-int dataplane_npt(const struct dataplane *dp, struct net_list *list)
+int dataplane_npt(const struct dataplane *dp, struct net_list *list, bool *ret_no_ula)
 {
 	int fd = dp->fd[DP_NPT_OUT], ret = 0;
 	struct einat_lpm_key key;
 	struct einat_npt npt;
-	bool more;
+	bool more, no_ula = false;
 
+	if (ret_no_ula)
+		*ret_no_ula = false;
 	if (fd < 0) /* of an earlier version */
 		return 0;
 	more = !bpf_map_get_next_key(fd, NULL, &key);
@@ -289,11 +291,39 @@ int dataplane_npt(const struct dataplane *dp, struct net_list *list)
 
 		memcpy(&p.addr, &key.addr, sizeof(p.addr));
 		if (!bpf_map_lookup_elem(fd, &key, &npt) &&
-		    !(npt.flags & (NPT_F_KEEP | NPT_F_NONE)))
+		    !(npt.flags & (NPT_F_KEEP | NPT_F_NONE))) {
 			ret = net_list_add(list, &p);
+			no_ula |= npt.flags & NPT_F_NO_ULA;
+		}
 		more = !bpf_map_get_next_key(fd, &key, &key);
 	}
+	if (ret_no_ula)
+		*ret_no_ula = no_ula;
 	return ret;
+}
+
+static uint32_t lpm_mask(const struct dataplane *dp, enum dp_map map, const struct net_addr *a)
+{
+	struct einat_lpm_key key = { .prefixlen = 128 };
+	uint32_t mask = 0;
+
+	memcpy(&key.addr, a, sizeof(key.addr));
+	return bpf_map_lookup_elem(dp->fd[map], &key, &mask) ? 0 : mask;
+}
+
+bool dataplane_takes(const struct dataplane *dp, unsigned proto, const struct net_addr *src,
+		     const struct net_addr *dst)
+{
+	struct einat_cfg cfg;
+	uint32_t mask;
+
+	if (dp->fd[DP_SRC] < 0 || dp->fd[DP_EXDST] < 0 || dataplane_cfg(dp, &cfg))
+		return true;
+	mask = lpm_mask(dp, DP_SRC, src) & ~lpm_mask(dp, DP_EXDST, dst);
+	for (unsigned i = 0; i < EINAT_MAX_SLICES && i < cfg.n_slices; i++)
+		if (mask & 1u << i && cfg.slices[i].protos & proto)
+			return true;
+	return false;
 }
 
 uint32_t dataplane_now(const struct dataplane *dp)

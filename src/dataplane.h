@@ -55,8 +55,17 @@ const uint64_t *dataplane_used(const struct dataplane *dp, unsigned plane);
  * maps. */
 const uint64_t *dataplane_held(const struct dataplane *dp, unsigned plane);
 int dataplane_cfg(const struct dataplane *dp, struct einat_cfg *ret_cfg);
-/** dataplane_npt() - the internal prefixes that are translated, added to @list. */
-int dataplane_npt(const struct dataplane *dp, struct net_list *list);
+/**
+ * dataplane_npt() - the internal prefixes that are translated, added to @list. @ret_no_ula, if not
+ * NULL: unique local destinations are not (NPT_F_NO_ULA).
+ */
+int dataplane_npt(const struct dataplane *dp, struct net_list *list, bool *ret_no_ula);
+/**
+ * dataplane_takes() - is what @src sends to @dst of a slice, as the maps have it, if its packets
+ * have the slice's mark? Also true if the maps do not say.
+ */
+bool dataplane_takes(const struct dataplane *dp, unsigned proto, const struct net_addr *src,
+		     const struct net_addr *dst);
 /** dataplane_now() - the data plane's clock, seconds. */
 uint32_t dataplane_now(const struct dataplane *dp);
 uint32_t dataplane_max_entries(const struct dataplane *dp, enum dp_map map);

@@ -45,11 +45,17 @@ static struct ct_flow turned(const struct ct_flow *f)
 	return t;
 }
 
-static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
-			const struct net_list *onlink, const struct link_info *link,
-			struct binding *ret_b)
+/* What is never claimed, directly connected networks, may have been before it was there. */
+static bool is_kept(const struct net_list *onlink, const struct net_list *fresh,
+		    const struct net_addr *far)
 {
-	if (net_list_contains(onlink, &f->dst) || link_is_external(link, &f->src))
+	return net_list_contains(onlink, far) && !(fresh && net_list_contains(fresh, far));
+}
+
+static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
+			const struct net_list *onlink, const struct ways *w, struct binding *ret_b)
+{
+	if (is_kept(onlink, w->fresh, &f->dst) || link_is_external(w->link, &f->src))
 		return false;
 	return ret_b ? !dataplane_find(dp, f->proto, &f->src, f->sport, ret_b)
 		     : dataplane_knows(dp, f->proto, &f->src, f->sport);
@@ -60,14 +66,14 @@ static bool has_binding(const struct dataplane *dp, const struct ct_flow *f,
  * its source is the internal side.
  */
 static bool find_bound(const struct dataplane *dp, struct ct_flow *f, const struct net_list *onlink,
-		       const struct link_info *link, struct binding *ret_b)
+		       const struct ways *w, struct binding *ret_b)
 {
 	struct ct_flow t;
 
-	if (has_binding(dp, f, onlink, link, ret_b))
+	if (has_binding(dp, f, onlink, w, ret_b))
 		return true;
 	t = turned(f);
-	if (f->proto == PROTO_ICMP || !has_binding(dp, &t, onlink, link, ret_b))
+	if (f->proto == PROTO_ICMP || !has_binding(dp, &t, onlink, w, ret_b))
 		return false;
 	*f = t;
 	return true;
@@ -84,14 +90,18 @@ struct bound {
 /* Returns 0 if it has changed the flow's entry. */
 typedef int (*bound_fn)(struct ct *ct, const struct bound *f);
 
-/* Calls @fn for those of @c; @live: only if their binding is in force now. How many gave 0. */
+/*
+ * Calls @fn for those of @c; @live: only if their binding is in force now. @fresh: see struct
+ * ways. How many gave 0.
+ */
 static int each_bound_of(struct ct *ct, const struct collected *c, const struct dataplane *dp,
-			 const struct link_info *link, bool live, bound_fn fn, struct err *err)
+			 const struct net_list *fresh, const struct link_info *link, bool live,
+			 bound_fn fn, struct err *err)
 {
 	struct net_list onlink = { 0 };
 	struct ways ways;
 	int n = 0;
-	int ret = ways_open(&ways, link, err);
+	int ret = ways_open(&ways, link, fresh, err);
 
 	if (!ret)
 		ret = link_onlink(link->ifindex, &onlink, err);
@@ -100,7 +110,7 @@ static int each_bound_of(struct ct *ct, const struct collected *c, const struct 
 	for (size_t i = 0; i < c->n && !ret; i++) {
 		struct bound f = { .flow = &c->flow[i], .inside = c->flow[i], .ways = &ways };
 
-		if (find_bound(dp, &f.inside, &onlink, link, live ? &f.binding : NULL) &&
+		if (find_bound(dp, &f.inside, &onlink, &ways, live ? &f.binding : NULL) &&
 		    !fn(ct, &f))
 			n++;
 	}
@@ -116,14 +126,18 @@ static int each_bound(struct ct *ct, const struct dataplane *dp, const struct li
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
-		ret = each_bound_of(ct, &c, dp, link, live, fn, err);
+		ret = each_bound_of(ct, &c, dp, NULL, link, live, fn, err);
 	free(c.flow);
 	return ret;
 }
 
+/*
+ * A host may use one port towards the Internet and towards a network that is routed without NAT: a
+ * flow that leaves elsewhere is not ours to change.
+ */
 static int purge(struct ct *ct, const struct bound *f)
 {
-	return ct_del(ct, f->flow, NULL);
+	return way_of(f->ways, &f->inside) == WAY_OTHERS || ct_del(ct, f->flow, NULL);
 }
 
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -134,7 +148,8 @@ int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct li
 
 static int purge_moved(struct ct *ct, const struct bound *f)
 {
-	return f->flow->mark || !way_moved(f->ways, &f->inside) || ct_del(ct, f->flow, NULL);
+	return f->flow->mark || way_of(f->ways, &f->inside) != WAY_MOVED ||
+	       ct_del(ct, f->flow, NULL);
 }
 
 static int purge_answered(struct ct *ct, const struct bound *f)
@@ -145,8 +160,7 @@ static int purge_answered(struct ct *ct, const struct bound *f)
 }
 
 struct prefix_flows {
-	const struct net_list *prefixes;
-	const struct net_list *keep; /* destinations towards which nothing is claimed */
+	const struct flows_scope *of;
 	struct net_list onlink;
 	struct ways ways;
 };
@@ -157,22 +171,21 @@ struct prefix_flows {
  */
 typedef bool (*prefix_fn)(struct prefix_flows *p, const struct ct_flow *inside, bool out);
 
-static int each_of_prefixes(struct ct *ct, const struct collected *c,
-			    const struct net_list *prefixes, const struct net_list *keep,
+static int each_of_prefixes(struct ct *ct, const struct collected *c, const struct flows_scope *of,
 			    const struct link_info *link, prefix_fn pick, struct err *err)
 {
-	struct prefix_flows p = { .prefixes = prefixes, .keep = keep };
+	struct prefix_flows p = { .of = of };
 	int n = 0;
-	int ret = ways_open(&p.ways, link, err);
+	int ret = ways_open(&p.ways, link, of->fresh, err);
 
 	if (!ret && link->ifindex)
 		ret = link_onlink6(link->ifindex, &p.onlink, err);
 	for (size_t i = 0; i < c->n && !ret; i++) {
 		const struct ct_flow *f = &c->flow[i], t = turned(f);
-		bool out = net_list_contains(prefixes, &f->src);
+		bool out = net_list_contains(of->prefixes, &f->src);
 
-		if ((out || net_list_contains(prefixes, &f->dst)) && pick(&p, out ? f : &t, out) &&
-		    !ct_del(ct, f, NULL))
+		if ((out || net_list_contains(of->prefixes, &f->dst)) &&
+		    pick(&p, out ? f : &t, out) && !ct_del(ct, f, NULL))
 			n++;
 	}
 	ways_close(&p.ways);
@@ -189,7 +202,7 @@ static bool may_leave(enum way way)
 static bool prefix_leaves(struct prefix_flows *p, const struct ct_flow *inside, bool out)
 {
 	(void)out;
-	return may_leave(way_of(&p->ways, &inside->dst));
+	return may_leave(way_of(&p->ways, inside));
 }
 
 /*
@@ -201,10 +214,10 @@ static bool prefix_moved(struct prefix_flows *p, const struct ct_flow *inside, b
 	const struct net_addr *far = &inside->dst;
 
 	(void)out;
-	return !inside->mark && !net_list_contains(p->prefixes, far) &&
-	       !net_list_contains(p->keep, far) && !net_list_contains(&p->onlink, far) &&
-	       !link_is_own(p->ways.link, far) && way_moved(&p->ways, inside) &&
-	       way_is_internet(&p->ways, far);
+	return !inside->mark && !net_list_contains(p->of->prefixes, far) &&
+	       !(p->of->keep && net_list_contains(p->of->keep, far)) &&
+	       !is_kept(&p->onlink, p->of->fresh, far) && !link_is_own(p->ways.link, far) &&
+	       way_of(&p->ways, inside) == WAY_MOVED;
 }
 
 static bool prefix_answered(struct prefix_flows *p, const struct ct_flow *inside, bool out)
@@ -217,43 +230,42 @@ static bool prefix_gone(struct prefix_flows *p, const struct ct_flow *inside, bo
 	return prefix_leaves(p, inside, out) || prefix_moved(p, inside, out);
 }
 
-static int purge_both(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-		      const struct net_list *keep, const struct link_info *link, bound_fn fn,
-		      prefix_fn pick, struct err *err)
+static int purge_scope(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+		       bound_fn fn, prefix_fn pick, struct err *err)
 {
-	static const struct net_list none;
 	struct collected c = { 0 };
+	bool prefixes = of->prefixes && of->prefixes->n;
 	int n = 0, m = 0;
-	int ret = dp || prefixes->n ? ct_dump(ct, collect, &c, err) : 0;
+	int ret = of->dp || prefixes ? ct_dump(ct, collect, &c, err) : 0;
 
-	if (!ret && c.n && dp)
-		n = each_bound_of(ct, &c, dp, link, false, fn, err);
-	if (!ret && c.n && n >= 0 && prefixes->n)
-		m = each_of_prefixes(ct, &c, prefixes, keep ? keep : &none, link, pick, err);
+	if (!ret && c.n && of->dp)
+		n = each_bound_of(ct, &c, of->dp, of->fresh, link, false, fn, err);
+	if (!ret && c.n && n >= 0 && prefixes)
+		m = each_of_prefixes(ct, &c, of, link, pick, err);
 	free(c.flow);
 	return ret ? ret : n < 0 ? n : m < 0 ? m : n + m;
 }
 
-int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-		      const struct net_list *keep, const struct link_info *link, struct err *err)
+int flows_purge_moved(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+		      struct err *err)
 {
-	return purge_both(ct, dp, prefixes, keep, link, purge_moved, prefix_moved, err);
+	return purge_scope(ct, of, link, purge_moved, prefix_moved, err);
 }
 
-int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link, struct err *err)
+int flows_purge_answered(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+			 struct err *err)
 {
-	return purge_both(ct, dp, prefixes, keep, link, purge_answered, prefix_answered, err);
+	return purge_scope(ct, of, link, purge_answered, prefix_answered, err);
 }
 
-/*
- * A host may use one port towards the Internet and towards a network that is routed without NAT: a
- * flow that leaves elsewhere is not ours to change. Routing by marks is not seen here, so its
- * entry goes too: the next packet makes a new one by the rules.
- */
+/* What has moved begins anew, by the rules of the interface by which it leaves. */
 static int hand_back(struct ct *ct, const struct bound *f)
 {
-	if (way_of(f->ways, &f->inside.dst) != WAY_LINK)
+	enum way way = way_of(f->ways, &f->inside);
+
+	if (way == WAY_OTHERS)
+		return 1;
+	if (way != WAY_LINK)
 		return ct_del(ct, f->flow, NULL) ? -1 : 1;
 	return ct_replace_snat(ct, &f->inside, &f->binding.external, f->binding.eport, NULL);
 }
@@ -295,12 +307,17 @@ static bool in_slices(const struct plan *plan, unsigned proto, const struct net_
 	return false;
 }
 
+static bool takes(const struct plan *plan, size_t i, const struct ct_flow *f)
+{
+	return in_slice(plan, i, f->proto, &f->src) &&
+	       !net_list_contains(&plan->nft.slices[i].exclude_dest, &f->dst);
+}
+
 /* Whatever mark a later packet of @f carries. */
 static bool surely_in_slices(const struct plan *plan, const struct ct_flow *f)
 {
 	for (size_t i = 0; i < plan->cfg.n_slices; i++)
-		if (in_slice(plan, i, f->proto, &f->src) && !plan->cfg.slices[i].mark_mask &&
-		    !net_list_contains(&plan->nft.slices[i].exclude_dest, &f->dst))
+		if (takes(plan, i, f) && !plan->cfg.slices[i].mark_mask)
 			return true;
 	return false;
 }
@@ -332,13 +349,13 @@ bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_a
 /* Is an un-NATed flow without a binding, seen from inside, to be deleted? */
 typedef bool (*stray_fn)(const struct ct_flow *f, const void *data);
 
-static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, const struct ways *w,
+static bool is_stray(const struct ct_flow *f, const struct dataplane *dp, struct ways *w,
 		     stray_fn stray, const void *data)
 {
 	struct binding b;
 
 	return stray(f, data) && !link_is_own(w->link, &f->src) &&
-	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) && may_leave(way_of(w, &f->dst));
+	       dataplane_find(dp, f->proto, &f->src, f->sport, &b) && may_leave(way_of(w, f));
 }
 
 static int each_stray(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
@@ -350,7 +367,7 @@ static int each_stray(struct ct *ct, const struct dataplane *dp, const struct li
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
-		ret = ways_open(&ways, link, err);
+		ret = ways_open(&ways, link, NULL, err);
 	for (size_t i = 0; i < c.n && !ret; i++) {
 		const struct ct_flow *f = &c.flow[i], t = turned(f);
 
@@ -364,6 +381,12 @@ static int each_stray(struct ct *ct, const struct dataplane *dp, const struct li
 	return ret ? ret : n;
 }
 
+/* Hosts with other addresses of IPv6 are reached without NAT. */
+static bool needs_nat(const struct net_addr *src)
+{
+	return net_addr_is4(src) || (src->b[0] & 0xfe) == 0xfc;
+}
+
 struct of_slices {
 	const struct plan *plan;
 	unsigned protos;
@@ -373,7 +396,10 @@ static bool of_slices(const struct ct_flow *f, const void *data)
 {
 	const struct of_slices *s = data;
 
-	return f->proto & s->protos && in_slices(s->plan, f->proto, &f->src);
+	for (size_t i = 0; i < s->plan->cfg.n_slices && f->proto & s->protos; i++)
+		if (takes(s->plan, i, f))
+			return true;
+	return false;
 }
 
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
@@ -382,6 +408,17 @@ int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct pl
 	const struct of_slices s = { plan, protos };
 
 	return each_stray(ct, dp, link, of_slices, &s, err);
+}
+
+static bool of_maps(const struct ct_flow *f, const void *data)
+{
+	return needs_nat(&f->src) && dataplane_takes(data, f->proto, &f->src, &f->dst);
+}
+
+int flows_purge_unplanned(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+			  struct err *err)
+{
+	return each_stray(ct, dp, link, of_maps, dp, err);
 }
 
 struct left {
@@ -408,12 +445,6 @@ int flows_purge_left(struct ct *ct, const struct dataplane *dp, const struct flo
 	return each_stray(ct, dp, link, of_left, &l, err);
 }
 
-/* Hosts with other addresses of IPv6 are reached without NAT. */
-static bool needs_nat(const struct net_addr *src)
-{
-	return net_addr_is4(src) || (src->b[0] & 0xfe) == 0xfc;
-}
-
 struct dropped {
 	const struct plan *old, *now;
 };
@@ -438,8 +469,9 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
 			 const struct net_list *keep, const struct link_info *link, struct err *err)
 {
-	return purge_both(ct, NULL, prefixes, keep, link, NULL, keep ? prefix_gone : prefix_leaves,
-			  err);
+	const struct flows_scope of = { .prefixes = prefixes, .keep = keep };
+
+	return purge_scope(ct, &of, link, NULL, keep ? prefix_gone : prefix_leaves, err);
 }
 
 struct hosts {

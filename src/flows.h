@@ -18,21 +18,28 @@
  */
 int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		      struct err *err);
+/** struct flows_scope - which claimed flows one looks for; any of it may be NULL. */
+struct flows_scope {
+	const struct dataplane *dp; /* those that have a binding there, or had one that it knows */
+	const struct net_list *prefixes; /* those of these internal prefixes */
+	const struct net_list *keep; /* destinations towards which no prefix is claimed */
+	const struct net_list *fresh; /* networks that were not there before: see networks.h */
+};
+
 /**
- * flows_purge_moved() - the same of flows alone that routing now sends out by another interface:
- * there nobody translates them; and un-NATed flows of @prefixes that it sends there, unless they
- * are of no concern: to one of the prefixes, to @keep, to the link's network or this host. A flow
+ * flows_purge_moved() - delete the entries of flows that routing now sends out by another
+ * interface, to the Internet or to a fresh network: there nobody translates them. Of @of->prefixes
+ * none that is to one of the prefixes, to @of->keep, to the link's network or this host. A flow
  * with a mark is left, since its mark may choose the route, and one that another einat serves
- * there. Without @dp: of the prefixes alone. @keep may be NULL.
+ * there. Returns how many.
  */
-int flows_purge_moved(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-		      const struct net_list *keep, const struct link_info *link, struct err *err);
+int flows_purge_moved(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+		      struct err *err);
 /**
  * flows_purge_answered() - of those the ones that the remote side has begun. An answer that was on
  * its way when flows_purge_moved() deleted an entry is translated still, and makes a new one.
  */
-int flows_purge_answered(struct ct *ct, const struct dataplane *dp, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link,
+int flows_purge_answered(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 			 struct err *err);
 /** struct flow_end - the internal side of a flow; compared as bytes. */
 struct flow_end {
@@ -57,10 +64,17 @@ int flow_end_cmp(const void *a, const void *b);
 bool flows_may_leave(const struct plan *plan, unsigned proto, const struct net_addr *src);
 /**
  * flows_purge_stray() - delete un-NATed entries towards @link, or nowhere, from sources of the
- * plan's slices that have no binding, for @protos (PROTO_ mask) only. Returns how many.
+ * plan's slices, to what these do not exclude, that have no binding, for @protos (PROTO_ mask)
+ * only. Returns how many.
  */
 int flows_purge_stray(struct ct *ct, const struct dataplane *dp, const struct plan *plan,
 		      const struct link_info *link, unsigned protos, struct err *err);
+/**
+ * flows_purge_unplanned() - the same of the slices that the data plane's maps have: of an einat
+ * that was killed no more is known.
+ */
+int flows_purge_unplanned(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+			  struct err *err);
 /**
  * flows_purge_left() - the same from @ends, which had bindings, as far as no slice of @plan is sure
  * to take them: what conntrack knows as claimed outlives a binding.

@@ -76,8 +76,7 @@ static int start_rules(struct instance *inst, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
-/* Entries of claimed flows must not outlive the translation. */
-static void purge_claimed(struct instance *inst)
+void instance_purge_claimed(struct instance *inst)
 {
 	struct err ignored;
 
@@ -98,9 +97,9 @@ static void release_all(struct instance *inst)
 {
 	struct err ignored;
 
-	purge_claimed(inst);
+	instance_purge_claimed(inst);
 	engine_detach(inst->engine, &ignored);
-	purge_claimed(inst);
+	instance_purge_claimed(inst);
 }
 
 static void undo_start(struct instance *inst)
@@ -129,6 +128,8 @@ static int start_link(struct instance *inst, struct err *err)
 		ret = observe_sockets(&inst->link, inst->owners, err);
 	if (!ret)
 		ret = observe_flows(&inst->link, inst->ct, inst->owners, err);
+	if (!ret) /* what is there before anything is claimed */
+		ret = networks_look(&inst->networks, inst->link.ifindex, err);
 	if (!ret)
 		ret = instance_start_engine(inst, err);
 	if (!ret)
@@ -154,6 +155,7 @@ void instance_close_engine(struct instance *inst)
 	engine_close(inst->engine);
 	inst->engine = NULL;
 	net_list_free(&inst->npt_claimed);
+	networks_free(&inst->networks);
 	inst->npt_elsewhere = inst->npt_looked = inst->moved = false;
 }
 
@@ -294,6 +296,7 @@ void instance_free(struct instance *inst)
 	engine_close(inst->engine);
 	net_list_free(&inst->npt_claimed);
 	net_list_free(&inst->handover);
+	networks_free(&inst->networks);
 	free(inst->left.p);
 	foreign_free(inst->foreign);
 	ct_close(inst->ct);

@@ -100,16 +100,24 @@ static const struct net_list *npt_left(const struct instance *inst)
 	return inst->npt_elsewhere ? &none : &inst->npt_claimed;
 }
 
+static struct flows_scope scope(const struct instance *inst, const struct dataplane *dp)
+{
+	return (struct flows_scope){ .dp = dp,
+				     .prefixes = npt_left(inst),
+				     .keep = instance_npt_keep(inst),
+				     .fresh = &inst->networks.fresh };
+}
+
 /*
- * The way to the Internet may lead over another interface now. To conntrack claimed flows are never
- * translated: they would go on there with their internal source.
+ * The way to the Internet may lead over another interface now, or that to a network. To conntrack
+ * claimed flows are never translated: they would go on there with their internal source.
  */
 static void purge_moved(struct instance *inst, const struct dataplane *dp)
 {
 	bool elsewhere = instance_npt_elsewhere(inst);
+	struct flows_scope of = scope(inst, dp);
 	struct err err;
-	int n = flows_purge_moved(inst->ct, dp, npt_left(inst), instance_npt_keep(inst),
-				  &inst->link, &err);
+	int n = flows_purge_moved(inst->ct, &of, &inst->link, &err);
 
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
@@ -120,6 +128,8 @@ static void purge_moved(struct instance *inst, const struct dataplane *dp)
 	inst->npt_looked = elsewhere && n >= 0;
 	if (inst->npt_looked && !inst->moved)
 		inst->npt_elsewhere = true;
+	if (dp && n >= 0 && !inst->moved)
+		networks_seen(&inst->networks);
 }
 
 /*
@@ -132,20 +142,34 @@ static void purge_answered(struct instance *inst)
 {
 	const unsigned age = inst->ticks - inst->moved_tick;
 	const unsigned pace = age <= SECOND ? 1 : age <= 10 * SECOND ? SECOND : 5 * SECOND;
+	struct flows_scope of;
 	struct err err;
 	int n;
 
 	if (!inst->moved || age % pace)
 		return;
-	n = flows_purge_answered(inst->ct, engine_dataplane(inst->engine), npt_left(inst),
-				 instance_npt_keep(inst), &inst->link, &err);
+	of = scope(inst, engine_dataplane(inst->engine));
+	n = flows_purge_answered(inst->ct, &of, &inst->link, &err);
 	if (n < 0)
 		log_error("%s: %s", inst->cif->name, err.text);
 	if (n > 0)
 		inst->answered_tick = inst->ticks;
 	inst->moved = n >= 0 && age < 60 * SECOND && inst->ticks - inst->answered_tick < 2 * SECOND;
-	if (!inst->moved && inst->npt_looked)
+	if (inst->moved)
+		return;
+	networks_seen(&inst->networks);
+	if (inst->npt_looked)
 		inst->npt_elsewhere = true;
+}
+
+/* A network that another interface leads to takes claimed flows with it. */
+static bool networks_came(struct instance *inst)
+{
+	struct err err;
+
+	if (networks_look(&inst->networks, inst->link.ifindex, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	return inst->networks.fresh.n;
 }
 
 static void link_changed(struct instance *inst, const struct link_info *now)
@@ -175,6 +199,19 @@ static void link_changed(struct instance *inst, const struct link_info *now)
 	instance_try_apply(inst, "a change of the link");
 }
 
+/* Nobody translates what was claimed: masquerade takes its next packets. */
+static void attach_later(struct instance *inst)
+{
+	struct err err;
+
+	if (inst->detached)
+		return;
+	if (instance_unclaim(inst, &err))
+		log_error("%s: %s", inst->cif->name, err.text);
+	instance_purge_claimed(inst);
+	inst->detached = true;
+}
+
 static void check_attached(struct instance *inst)
 {
 	struct err err = { "" };
@@ -182,20 +219,19 @@ static void check_attached(struct instance *inst)
 	if (!inst->engine || engine_attached(inst->engine))
 		return;
 	if (!instance_may_restore(inst, RESTORE_ATTACH)) {
-		if (!inst->detached && instance_unclaim(inst, &err))
-			log_error("%s: %s", inst->cif->name, err.text);
-		inst->detached = true;
+		attach_later(inst);
 		return;
 	}
 	log_warn("%s: einat is off the interface: another program detached it, or the interface "
 		 "was made again; attaching",
 		 inst->cif->name);
-	inst->detached = instance_unclaim(inst, &err) || engine_attach(inst->engine, &err);
-	if (inst->detached) {
+	if (instance_unclaim(inst, &err) || engine_attach(inst->engine, &err)) {
 		log_error("%s: %s; masquerade serves new flows, trying again", inst->cif->name,
 			  err.text);
-		return; /* claims stay suspended; tried again at the next look */
+		attach_later(inst); /* claims stay suspended; tried again at the next look */
+		return;
 	}
+	inst->detached = false;
 	instance_resume(inst);
 	instance_try_apply(inst, "attaching again");
 }
@@ -219,6 +255,8 @@ void instance_on_link(struct instance *inst, int events)
 	if (changed)
 		link_changed(inst, &now);
 	/* an interface that goes down takes its routes with it, and no event tells of them */
+	if (events & LINK_EV_NETWORK && networks_came(inst))
+		events |= LINK_EV_ROUTE;
 	if (inst->engine && (changed || events & LINK_EV_ROUTE))
 		purge_moved(inst, engine_dataplane(inst->engine));
 	else if (inst->engine && events & LINK_EV_LINK) /* or another one has */

@@ -7,6 +7,7 @@
 #include "src/engine.h"
 #include "src/flows.h"
 #include "src/instance.h"
+#include "src/networks.h"
 #include "src/observe.h"
 #include "src/recheck.h"
 #include "src/slowpath.h"
@@ -43,6 +44,7 @@ struct instance {
 	bool npt_elsewhere; /* another interface leads to the Internet of IPv6: nothing is to move
 			     */
 	bool npt_looked; /* so it was when what had moved was last looked for */
+	struct networks networks; /* that other interfaces lead to */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */
@@ -98,6 +100,8 @@ void instance_check_hairpin(struct instance *inst);
 void instance_restore_tick(struct instance *inst);
 /** instance_contested() - for status: what others undo over and over. */
 json_t *instance_contested(const struct instance *inst);
+/** instance_purge_claimed() - entries of claimed flows must not outlive the translation. */
+void instance_purge_claimed(struct instance *inst);
 /** instance_claim_less_prefixes() - @both claims prefixes only if @old claims the same ones. */
 void instance_claim_less_prefixes(struct plan *both, const struct plan *old);
 /**
@@ -124,8 +128,8 @@ enum handover_of { HANDOVER_PREFIXES, HANDOVER_IPV6, HANDOVER_ALL };
 
 /**
  * instance_handover_begin() - while their flows go over to masquerade, what comes in for these
- * hosts and for @prefixes (or NULL) is not tracked; added to those for which that is so. Before the
- * flows are looked through.
+ * hosts and for @prefixes (or NULL) is not tracked; added to those for which that is so.
+ * Before the flows are looked through.
  */
 void instance_handover_begin(struct instance *inst, enum handover_of which,
 			     const struct net_list *prefixes);

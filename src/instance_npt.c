@@ -48,10 +48,11 @@ static int note_claimed(struct instance *inst, const struct net_list *now)
 
 bool instance_npt_elsewhere(struct instance *inst)
 {
-	static const struct net_addr far = { .b = { 0x20, [15] = 1 } }; /* nobody's: 2000::/16 */
+	struct ct_flow far = { .proto = PROTO_UDP,
+			       .dst = { .b = { 0x20, [15] = 1 } } }; /* nobody's: 2000::/16 */
+	bool here = false, elsewhere = false;
 	struct route_query *rq;
 	struct err err;
-	int oif;
 
 	if (!inst->npt_claimed.n)
 		return false;
@@ -59,12 +60,20 @@ bool instance_npt_elsewhere(struct instance *inst)
 		log_error("%s: %s", inst->cif->name, err.text);
 		return false;
 	}
-	oif = route_to_host(rq, &far);
+	for (size_t i = 0; i < inst->npt_claimed.n; i++) {
+		int oif;
+
+		far.src = inst->npt_claimed.p[i].addr;
+		far.src.b[8] |= 2; /* a host's, hardly this one's */
+		oif = route_flow(rq, &far);
+		here |= oif && oif == inst->link.ifindex;
+		elsewhere |= oif && oif != inst->link.ifindex;
+	}
 	route_query_close(rq);
-	if (oif && oif == inst->link.ifindex)
+	if (here)
 		inst->npt_elsewhere = inst->npt_looked = false;
 	/* no way: it may have been by the link, and soon be by another interface */
-	return oif && oif != inst->link.ifindex;
+	return elsewhere && !here;
 }
 
 const struct net_list *instance_npt_keep(const struct instance *inst)

@@ -9,6 +9,7 @@
 #include "nft/open.h"
 #include "src/flows.h"
 #include "src/instance_impl.h"
+#include "src/npt.h"
 #include "src/pin.h"
 
 int instance_plan(const struct conf_if *cif, struct err *err)
@@ -58,34 +59,30 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 	return ret;
 }
 
-/* Without a process the slices are not known: what is un-NATed on the way out may be claimed. */
 static void release_flows(struct ct *ct, const struct dataplane *dp, const struct link_info *link)
 {
-	struct net_prefix any[] = { { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 },
-				    { .addr = { { 0xfc } }, .len = 7 } };
-	struct nft_slice slice = { .internal = { any, link->ipv6 ? 2 : 1 } };
-	struct plan plan = { .nft = { .slices = &slice, .n_slices = 1 }, .cfg = { .n_slices = 1 } };
 	struct foreign *f = NULL;
 
-	plan.cfg.slices[0].protos = PROTO_ALL;
 	if (!foreign_read(link->name, 0, 0, &f, NULL) && foreign_nats(f, link->ipv6))
 		flows_hand_back(ct, dp, link, NULL);
 	else
 		flows_purge_bound(ct, dp, link, NULL);
 	foreign_free(f);
-	flows_purge_stray(ct, dp, &plan, link, PROTO_ALL, NULL);
+	flows_purge_unplanned(ct, dp, link, NULL);
 }
 
 static void release_prefixes(struct ct *ct, const struct dataplane *dp,
 			     const struct link_info *link)
 {
-	struct net_list prefixes = { 0 };
+	struct net_list prefixes = { 0 }, keep = { 0 };
+	bool no_ula;
 
-	if (!dataplane_npt(dp, &prefixes) && prefixes.n) {
+	if (!dataplane_npt(dp, &prefixes, &no_ula) && prefixes.n && !npt_keep(&keep, no_ula)) {
 		ct_set_ipv6(ct, true);
-		flows_purge_prefixes(ct, &prefixes, NULL, link, NULL);
+		flows_purge_prefixes(ct, &prefixes, &keep, link, NULL);
 	}
 	net_list_free(&prefixes);
+	net_list_free(&keep);
 }
 
 static bool translates_ipv6(const struct dataplane *dp)
@@ -118,7 +115,7 @@ static void handover_begin(const char *ifname, const struct dataplane *dp)
 {
 	struct net_list hosts = { 0 };
 
-	if (!flows_hosts(dp, false, &hosts) && !dataplane_npt(dp, &hosts))
+	if (!flows_hosts(dp, false, &hosts) && !dataplane_npt(dp, &hosts, NULL))
 		nft_handover_begin(ifname, &hosts, NULL);
 	net_list_free(&hosts);
 }

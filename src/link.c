@@ -427,27 +427,6 @@ struct onlink_dump {
 	struct net_list list;
 };
 
-/* A next hop of its own interface, without a gateway, on an interface other than the external one.
- */
-static bool onlink_elsewhere(const struct nlattr **tb, int ifindex)
-{
-	const struct rtnexthop *nh;
-	int left;
-
-	if (tb[RTA_GATEWAY] || tb[RTA_VIA])
-		return false;
-	if (tb[RTA_OIF])
-		return (int)mnl_attr_get_u32(tb[RTA_OIF]) != ifindex;
-	if (!tb[RTA_MULTIPATH])
-		return false;
-	nh = mnl_attr_get_payload(tb[RTA_MULTIPATH]);
-	left = mnl_attr_get_payload_len(tb[RTA_MULTIPATH]);
-	for (; RTNH_OK(nh, left); left -= (int)RTNH_ALIGN(nh->rtnh_len), nh = RTNH_NEXT(nh))
-		if (nh->rtnh_ifindex != ifindex)
-			return true;
-	return false;
-}
-
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct nlattr *tb[RTA_VIA + 1];
@@ -468,18 +447,9 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_VIA);
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
-	if (table != RT_TABLE_MAIN || !tb[RTA_DST] || route_is_way(rtm, tb[RTA_DST]) ||
-	    !onlink_elsewhere(tb, d->ifindex))
+	if (table != RT_TABLE_MAIN || tb[RTA_GATEWAY] || tb[RTA_VIA] ||
+	    !route_network(rtm, tb[RTA_DST], &p) || !route_elsewhere(tb, d->ifindex))
 		return 0;
-	if (d->family == AF_INET) {
-		p.addr = net_addr_from4(mnl_attr_get_u32(tb[RTA_DST]));
-		p.len = (uint8_t)(96 + rtm->rtm_dst_len);
-		return net_list_add(&d->list, &p);
-	}
-	if (mnl_attr_get_payload_len(tb[RTA_DST]) != sizeof(p.addr))
-		return 0;
-	memcpy(&p.addr, mnl_attr_get_payload(tb[RTA_DST]), sizeof(p.addr));
-	p.len = rtm->rtm_dst_len;
 	return net_list_add(&d->list, &p);
 }
 

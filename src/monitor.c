@@ -73,7 +73,9 @@ static int route_event(const struct nlmsghdr *nlh)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[RTA_TABLE + 1];
+	struct net_prefix p;
 	uint32_t table;
+	int mask = 0;
 
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_TABLE);
 	table = tb[RTA_TABLE] ? mnl_attr_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
@@ -81,9 +83,11 @@ static int route_event(const struct nlmsghdr *nlh)
 		return LINK_EV_RULE;
 	if (route_is_way(rtm, tb[RTA_DST])) /* that of main may name the source address */
 		return table == RT_TABLE_MAIN ? LINK_EV_LINK | LINK_EV_ROUTE : LINK_EV_ROUTE;
-	if (table != RT_TABLE_MAIN)
-		return 0;
-	return rtm->rtm_scope == RT_SCOPE_LINK ? LINK_EV_LINK : 0;
+	if (rtm->rtm_type == RTN_UNICAST && nlh->nlmsg_type == RTM_NEWROUTE &&
+	    route_network(rtm, tb[RTA_DST], &p))
+		mask = LINK_EV_NETWORK;
+	return table == RT_TABLE_MAIN && rtm->rtm_scope == RT_SCOPE_LINK ? mask | LINK_EV_LINK
+									 : mask;
 }
 
 /* An interface that goes down takes its IPv4 routes with it, and no event tells of them. */

@@ -96,3 +96,17 @@ bool npt_is_ula(const struct net_prefix *p)
 {
 	return p->len >= 7 && (p->addr.b[0] & 0xfe) == 0xfc;
 }
+
+int npt_keep(struct net_list *list, bool ula)
+{
+	static const struct net_prefix keep[] = {
+		{ .addr = { { 0xfe, 0x80 } }, .len = 10 },
+		{ .addr = { { 0xff } }, .len = 8 },
+		{ .addr = { { 0xfc } }, .len = 7 },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; i < (ula ? 3 : 2) && !ret; i++)
+		ret = net_list_add(list, &keep[i]);
+	return ret;
+}

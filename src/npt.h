@@ -22,6 +22,11 @@ bool npt_map(const struct net_prefix *from, const struct net_prefix *to, const s
 
 /** npt_overlap() - whether any address is in both. */
 bool npt_overlap(const struct net_prefix *a, const struct net_prefix *b);
+/**
+ * npt_keep() - destinations towards which nothing is translated, added to @list: link-local and
+ * multicast addresses, and unique local ones if @ula. 0 or -ENOMEM.
+ */
+int npt_keep(struct net_list *list, bool ula);
 /** npt_is_ula() - unique local addresses, RFC 4193. */
 bool npt_is_ula(const struct net_prefix *p);
 

@@ -3,11 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "src/npt.h"
 #include "src/plan_impl.h"
-
-static const struct net_prefix unique_local = { .addr = { { 0xfc } }, .len = 7 };
-static const struct net_prefix link_local = { .addr = { { 0xfe, 0x80 } }, .len = 10 };
-static const struct net_prefix multicast = { .addr = { { 0xff } }, .len = 8 };
 
 static int add_entry(struct plan_npt_entry **v, size_t *n, const struct net_prefix *prefix,
 		     const struct einat_npt *npt)
@@ -136,13 +133,9 @@ static int list_copy(struct net_list *dst, const struct net_list *src)
 
 static int plan_nft(struct plan *p, bool suspended)
 {
-	int ret = net_list_add(&p->nft.npt_keep, &link_local);
+	int ret = npt_keep(&p->nft.npt_keep, keeps_ula(&p->npt));
 
 	p->nft.nptv6 = true;
-	if (!ret)
-		ret = net_list_add(&p->nft.npt_keep, &multicast);
-	if (!ret && keeps_ula(&p->npt))
-		ret = net_list_add(&p->nft.npt_keep, &unique_local);
 	if (!ret && !suspended)
 		ret = list_copy(&p->nft.npt_claim, &p->nft.npt_internal);
 	return ret;

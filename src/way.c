@@ -3,27 +3,10 @@
 #include "src/route.h"
 #include "src/way.h"
 
-/* @ret_oif: of WAY_OTHER alone */
-static enum way way_by(const struct ways *w, const struct net_addr *dst, int *ret_oif)
+int ways_open(struct ways *w, const struct link_info *link, const struct net_list *fresh,
+	      struct err *err)
 {
-	if (link_is_external(w->link, dst))
-		return WAY_SELF;
-	*ret_oif = route_oif(w->rq, dst);
-	if (*ret_oif == ROUTE_LOOPBACK)
-		return WAY_SELF;
-	return !*ret_oif ? WAY_NONE : *ret_oif == w->link->ifindex ? WAY_LINK : WAY_OTHER;
-}
-
-enum way way_of(const struct ways *w, const struct net_addr *dst)
-{
-	int oif;
-
-	return way_by(w, dst, &oif);
-}
-
-int ways_open(struct ways *w, const struct link_info *link, struct err *err)
-{
-	*w = (struct ways){ .link = link };
+	*w = (struct ways){ .link = link, .fresh = fresh };
 	return route_query_open(&w->rq, err);
 }
 
@@ -55,7 +38,7 @@ static const struct way_other *other_of(struct ways *w, int oif)
 	if (attach_find(oif, &at, NULL))
 		return o;
 	if (at.out_prog && !dataplane_open_prog(at.out_prog, &o->dp, NULL) &&
-	    dataplane_npt(o->dp, &o->npt))
+	    dataplane_npt(o->dp, &o->npt, NULL))
 		net_list_free(&o->npt);
 	attachment_close(&at);
 	return o;
@@ -71,14 +54,23 @@ static bool is_served(struct ways *w, int oif, const struct ct_flow *inside)
 			 !dataplane_find(o->dp, inside->proto, &inside->src, inside->sport, &b));
 }
 
-bool way_moved(struct ways *w, const struct ct_flow *inside)
+enum way way_of(struct ways *w, const struct ct_flow *inside)
 {
 	int oif;
 
-	return way_by(w, &inside->dst, &oif) == WAY_OTHER && !is_served(w, oif, inside);
-}
-
-bool way_is_internet(const struct ways *w, const struct net_addr *dst)
-{
-	return route_by_way(w->rq, dst);
+	if (link_is_external(w->link, &inside->dst))
+		return WAY_SELF;
+	oif = route_flow(w->rq, inside);
+	if (oif == ROUTE_LOOPBACK)
+		return WAY_SELF;
+	if (!oif)
+		return WAY_NONE;
+	if (oif == w->link->ifindex)
+		return WAY_LINK;
+	if (is_served(w, oif, inside))
+		return WAY_OTHERS;
+	return (w->fresh && net_list_contains(w->fresh, &inside->dst)) ||
+			       route_by_way(w->rq, inside)
+		       ? WAY_MOVED
+		       : WAY_OTHERS;
 }

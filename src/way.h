@@ -7,8 +7,15 @@
 #include "src/dataplane.h"
 #include "src/link.h"
 
-/** enum way - WAY_SELF: nowhere, it is to this host, or to an external address as hairpin does. */
-enum way { WAY_LINK, WAY_SELF, WAY_OTHER, WAY_NONE };
+/** enum way - where a flow leaves. */
+enum way {
+	WAY_LINK, /* by the interface from which it is seen */
+	WAY_SELF, /* nowhere: it is to this host, or to an external address as hairpin does */
+	WAY_NONE, /* nowhere, for want of a route */
+	WAY_MOVED, /* by another interface, where no einat translates it, to the Internet or to a
+		    * network that was not there before */
+	WAY_OTHERS, /* by another interface to a network, or one where an einat translates it */
+};
 
 /* Another interface, and the data plane on it if einat runs there, too. */
 struct way_other {
@@ -20,22 +27,18 @@ struct way_other {
 /** struct ways - who is asked: routing, and what einats on other interfaces have. */
 struct ways {
 	const struct link_info *link;
+	const struct net_list *fresh; /* networks that were not there before, or NULL */
 	struct route_query *rq;
 	struct way_other other[8];
 	size_t n_other;
 };
 
-/** ways_open() - seen from @link, which must outlive @w; ways_close() also after a failure. */
-int ways_open(struct ways *w, const struct link_info *link, struct err *err);
+/** ways_open() - seen from @link, which must outlive @w as must @fresh; ways_close() also after a
+ * failure. */
+int ways_open(struct ways *w, const struct link_info *link, const struct net_list *fresh,
+	      struct err *err);
 void ways_close(struct ways *w);
-/** way_of() - of what is sent to @dst. */
-enum way way_of(const struct ways *w, const struct net_addr *dst);
-/**
- * way_moved() - does a flow (@inside: seen from inside) leave by another interface, where no einat
- * translates it?
- */
-bool way_moved(struct ways *w, const struct ct_flow *inside);
-/** way_is_internet() - does a way to the Internet lead to @dst, and not a route to a network? */
-bool way_is_internet(const struct ways *w, const struct net_addr *dst);
+/** way_of() - of a flow (@inside: seen from inside). */
+enum way way_of(struct ways *w, const struct ct_flow *inside);
 
 #endif

@@ -82,6 +82,12 @@ static void test_text(void **state)
 	assert_non_null(strstr(text, "\niifname \"wan\" ip daddr @hosts counter notrack comment "));
 	assert_non_null(
 		strstr(text, "\niifname \"wan\" ip6 daddr @hosts6 counter notrack comment "));
+	assert_non_null(strstr(text, "\ntype filter hook output priority raw; policy accept;\n"));
+	assert_non_null(strstr(text,
+			       "\noifname \"wan\" meta l4proto tcp ip saddr @hosts counter drop "
+			       "comment "));
+	assert_non_null(strstr(text, "\noifname \"wan\" meta l4proto tcp ip6 saddr @hosts6 counter "
+				     "drop comment "));
 	free(text);
 	assert_int_equal(nft_handover_end("wan", NULL), 0);
 	text = run("nft list tables");

@@ -305,15 +305,18 @@ static void test_events(void **state)
 	} t[] = {
 		{ "ip link set wan up; ip link set wan-p up", LINK_EV_LINK | LINK_EV_RULE },
 		{ "ip link set wan down; ip link set wan up", LINK_EV_LINK | LINK_EV_RULE },
-		{ "ip addr add 203.0.113.2/24 dev wan", LINK_EV_LINK },
+		{ "ip addr add 203.0.113.2/24 dev wan", LINK_EV_LINK | LINK_EV_NETWORK },
 		{ "ip addr del 203.0.113.2/24 dev wan", LINK_EV_LINK },
 		{ "ip rule add pref 7 lookup main", LINK_EV_RULE | LINK_EV_ROUTE },
 		{ "ip rule del pref 7", LINK_EV_RULE | LINK_EV_ROUTE },
-		{ "ip route add 10.1.0.0/16 dev wan", LINK_EV_LINK }, /* directly connected */
+		/* directly connected */
+		{ "ip route add 10.1.0.0/16 dev wan", LINK_EV_LINK | LINK_EV_NETWORK },
 		{ "ip route del 10.1.0.0/16", LINK_EV_LINK },
-		{ "ip route add 10.1.0.0/16 dev wan table 77; ip route flush table 77", 0 },
+		{ "ip route add 10.1.0.0/16 dev wan table 77", LINK_EV_NETWORK },
+		{ "ip route flush table 77", 0 },
 		{ "ip route add 10.1.0.0/16 via 192.0.2.9 dev wan onlink; ip route del 10.1.0.0/16",
-		  0 },
+		  LINK_EV_NETWORK },
+		{ "ip route add unreachable 10.1.0.0/16; ip route del unreachable 10.1.0.0/16", 0 },
 		{ "ip route add default via 192.0.2.9 dev wan onlink",
 		  LINK_EV_LINK | LINK_EV_ROUTE },
 		{ "ip route del default", LINK_EV_LINK | LINK_EV_ROUTE },
