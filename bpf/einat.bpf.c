@@ -90,6 +90,8 @@ static __always_inline int packet_in(struct __sk_buff *skb, struct pkt *p)
 	if (reason >= 0)
 		return reason;
 	reason = parse(skb, p, EINAT_IN);
+	if (reason == REASON_MALFORMED && p->more)
+		fragment_forget(p, EINAT_IN);
 	if (reason >= 0)
 		return reason;
 

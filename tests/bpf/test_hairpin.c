@@ -208,6 +208,28 @@ static void malformed(void **state)
 	}
 }
 
+/* A first fragment that is passed on as malformed: its later ones are not those of an earlier one.
+ */
+static void malformed_first_fragment(void **state)
+{
+	const struct spec out = TCP(F_SYN, LAN_A, 20100, REMOTE, 53);
+	const struct spec first = TCP(F_ACK, REMOTE, 53, EXT, 20100, .frag = MF, .id = 7);
+	const struct spec in = TCP(F_ACK, REMOTE, 53, LAN_A, 20100, .frag = MF, .id = 7);
+	const struct spec later = TCP(0, REMOTE, 0, EXT, 0, .frag = 9, .id = 7, .len = 8);
+	struct lab *lab = &the_lab;
+	struct frame f = build(&out), want = build(&in);
+
+	(void)state;
+	lab_reset(lab);
+	run_frame(lab, EINAT_OUT, &f, 0, 0);
+	f = build(&first);
+	expect_frame(lab, EINAT_IN, &f, R(TRANSLATED), &want, 0, 0, "a first fragment");
+	f.b[14 + 20 + 12] = 4 << 4; /* a header of 16 bytes */
+	expect_frame(lab, EINAT_IN, &f, R(MALFORMED), NULL, 0, 0, "a malformed one");
+	f = build(&later);
+	expect_frame(lab, EINAT_IN, &f, R(FRAG_UNKNOWN), NULL, 0, 0, "a later one");
+}
+
 /* Bytes behind the datagram belong to no checksum and stay. */
 static void padding(void **state)
 {
@@ -265,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed),
+		cmocka_unit_test(malformed_first_fragment),
 		cmocka_unit_test(padding),
 		cmocka_unit_test(not_ip),
 	};

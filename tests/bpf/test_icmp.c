@@ -23,6 +23,8 @@ PAIR(tcp_opt, TCP, (F_SYN, LAN_A, 5001, REMOTE, 80, .options = 8),
 PAIR(ping, PING, (LAN_A, REMOTE, 5001), (EXT, REMOTE, 20101));
 PAIR(pong, PONG, (REMOTE, LAN_A, 5001), (REMOTE, EXT, 20101));
 static const struct spec udp_later = UDP(EXT, 20101, REMOTE, 53, .frag = 10);
+/* this host's answer to somebody's echo request, of the identifier that a binding has */
+static const struct spec own_pong = PONG(EXT, REMOTE, 20101);
 static const struct spec gre = { .proto = 47, .src = EXT, .dst = REMOTE, .len = 20 };
 static const struct spec unbound = UDP(EXT, 25555, REMOTE, 53);
 static const struct spec unbound_in = UDP(REMOTE, 53, LAN_A, 5555);
@@ -128,6 +130,7 @@ static const struct test_case cases[] = {
 	  { { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &unbound), R(ICMP_UNKNOWN) },
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_in_wan), R(ICMP_UNKNOWN) },
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &pong_wan), R(ICMP_UNKNOWN) },
+	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &own_pong), R(ICMP_UNKNOWN) },
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &gre), R(ICMP_UNKNOWN) },
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_later), R(ICMP_UNKNOWN) },
 	    { IN_, ICMP_ERR(3, 3, ROUTER, EXT, &udp_out_wan, .quote_l4 = 7), R(ICMP_UNKNOWN) },
@@ -344,10 +347,48 @@ static void extensions(void **state)
 	}
 }
 
+/* The remote port for which the checksum of @s comes out as zero, which is sent as all ones. */
+static uint16_t port_of_zero(struct spec s)
+{
+	size_t at = 14 + (as_ip6 ? 40 : 20) + 6;
+
+	for (s.dport = 1; s.dport; s.dport++) {
+		struct frame f = build(&s);
+
+		if (f.b[at] == 0xff && f.b[at + 1] == 0xff)
+			return s.dport;
+	}
+	fail_msg("no port makes it zero");
+	return 0;
+}
+
+/* Zero means that there is no checksum, and over IPv6 such a datagram is dropped by its receiver.
+ */
+static void checksums_of_zero(void **state)
+{
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct lab *lab = six ? &the_lab6 : &the_lab;
+		struct spec in = udp_out_lan, out = udp_out_wan;
+		struct spec error = ICMP_ERR(3, 3, ROUTER, EXT, &out);
+		struct spec told = ICMP_ERR(3, 3, ROUTER, LAN_A, &in);
+
+		as_ip6 = six;
+		lab_reset(lab);
+		bound(lab);
+		in.dport = out.dport = port_of_zero(out);
+		expect(lab, EINAT_OUT, &in, R(TRANSLATED), &out, "a datagram");
+		in.dport = out.dport = port_of_zero(in);
+		expect(lab, EINAT_IN, &error, R(ICMP_ERROR), &told, "a quotation");
+	}
+	as_ip6 = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(wrong_checksums),
 					    cmocka_unit_test(wrong_checksums_inside),
+					    cmocka_unit_test(checksums_of_zero),
 					    cmocka_unit_test(extensions) };
 
 	return run_table("icmp errors", cases, COUNT_OF(cases), tests, COUNT_OF(tests));

@@ -74,7 +74,7 @@ begin masquerade
 out=$(at h1 "$PY" "$LAB_DIR/fullslice.py" burst $B1 200)
 check_match "masquerade: nobody is cut off ($out)" "$out" "^200 of 200 answered"
 ms=${out##*after }
-check_num "masquerade: those that met the full slice get through soon ($out)" "${ms% ms}" -lt $((1000 * SLOW))
+check_num "masquerade: those that met the full slice get through soon ($out)" "${ms% ms}" -lt $((3000 * SLOW))
 check_match "masquerade: new flows are masqueraded" "$(seen h2 26000 $B1:7000)" "^$EXT6:"
 check_eq "masquerade: conntrack says so" "$(conntrack6_of udp fd00:1::3 26000)" masquerade
 check_match "masquerade: it is said" "$(cat "$T/einat")" "new flows go to masquerade until"
