@@ -135,11 +135,12 @@ int engine_add_binding(struct engine *e, const struct binding *b, uint8_t flags)
 	s.ep.port = htons(b->iport);
 	s.ep.proto = (uint8_t)p;
 	ret = engine_run_sweep(e, &s);
-	if (ret || flags & SLOT_F_STATIC)
+	if (ret)
 		return ret;
 	/* what else the host sends has the same address; without this it may have another one */
 	gen = e->ext[i].gen;
-	bpf_map_update_elem(dataplane_fd(e->dp, DP_HOSTS), &s.ep.addr, &gen, BPF_NOEXIST);
+	bpf_map_update_elem(dataplane_fd(e->dp, DP_HOSTS), &s.ep.addr, &gen,
+			    flags & SLOT_F_STATIC ? BPF_ANY : BPF_NOEXIST);
 	return 0;
 }
 

@@ -157,12 +157,13 @@ static void checksum_outer(uint8_t *msg, size_t len, bool ipv6)
 	memcpy(msg + at, &csum, sizeof(csum));
 }
 
-bool hairpin_error_translate(uint8_t *msg, size_t len, const struct net_addr *dst,
+bool hairpin_error_translate(uint8_t *msg, size_t len, const struct net_addr *dst, bool own,
 			     const struct hairpin_lookup *lookup, struct net_addr *ret_from,
 			     struct net_addr *ret_to)
 {
 	const bool ipv6 = !net_addr_is4(dst);
 	struct hairpin_endpoint from, to;
+	bool turned;
 	struct quoted q;
 	uint16_t ports[2];
 
@@ -177,12 +178,14 @@ bool hairpin_error_translate(uint8_t *msg, size_t len, const struct net_addr *ds
 	/* a quoted address of IPv6 that reads as one of IPv4 must never meet the bindings of that
 	 */
 	if (!net_addr_eq(&from.addr, dst) || (ipv6 && net_addr_is4(&to.addr)) ||
-	    !lookup->internal(q.proto, &from, lookup->data) ||
-	    !lookup->external(q.proto, &to, lookup->data))
+	    !lookup->internal(q.proto, &from, lookup->data))
+		return false;
+	turned = lookup->external(q.proto, &to, lookup->data);
+	if (!turned && !own)
 		return false;
 	rewrite(msg, &q, &from, &to);
 	checksum_outer(msg, len, ipv6);
-	*ret_from = to.addr;
+	*ret_from = turned ? to.addr : *dst;
 	*ret_to = from.addr;
 	return true;
 }

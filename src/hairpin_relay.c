@@ -44,6 +44,7 @@ struct message {
 	uint8_t *icmp;
 	size_t len;
 	struct net_addr dst; /* to whom it was addressed */
+	bool own; /* by this host: the kernel takes its address as a source from nobody else */
 };
 
 static uint64_t now_ms(void)
@@ -93,12 +94,18 @@ static bool locate4(struct message *m)
 	m->icmp = m->buf + ip.ihl * 4u;
 	m->len -= ip.ihl * 4u;
 	m->dst = net_addr_from4(ip.daddr);
+	m->own = ip.saddr == ip.daddr;
 	return true;
 }
 
-/* ICMPv6 comes without; its checksum was found right by the kernel. */
-static bool locate6(struct message *m, struct msghdr *mh)
+/*
+ * ICMPv6 comes without; its checksum was found right by the kernel, which may let in by any
+ * interface what has this host's address as its source.
+ */
+static bool locate6(struct message *m, int wan, struct msghdr *mh)
 {
+	const struct sockaddr_in6 *from = mh->msg_name;
+
 	m->icmp = m->buf;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		struct in6_pktinfo info;
@@ -107,31 +114,37 @@ static bool locate6(struct message *m, struct msghdr *mh)
 			continue;
 		memcpy(&info, CMSG_DATA(c), sizeof(info));
 		memcpy(&m->dst, &info.ipi6_addr, sizeof(m->dst));
+		m->own =
+			!memcmp(&info.ipi6_addr, &from->sin6_addr, sizeof(m->dst)) &&
+			((int)info.ipi6_ifindex == ROUTE_LOOPBACK || (int)info.ipi6_ifindex == wan);
 		return !net_addr_is4(&m->dst);
 	}
 	return false;
 }
 
 /* One datagram is read: 1 if it is a whole message in @m, 0 if not; -1: there is none. */
-static int receive(int fd, bool ipv6, struct message *m)
+static int receive(const struct hairpin_relay *r, bool ipv6, struct message *m)
 {
+	struct sockaddr_in6 from = { 0 };
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} control;
 	struct iovec iov = { m->buf, sizeof(m->buf) };
-	struct msghdr mh = { .msg_iov = &iov,
+	struct msghdr mh = { .msg_name = &from,
+			     .msg_namelen = sizeof(from),
+			     .msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT);
+	ssize_t n = recvmsg(r->fd[ipv6], &mh, MSG_DONTWAIT);
 
 	if (n < 0)
 		return -1;
 	m->len = (size_t)n;
 	if (mh.msg_flags & MSG_TRUNC)
 		return 0;
-	return ipv6 ? locate6(m, &mh) : locate4(m);
+	return ipv6 ? locate6(m, r->wan, &mh) : locate4(m);
 }
 
 /* ---- send -------------------------------------------------------------------------------- */
@@ -190,7 +203,7 @@ static void pass_on(struct hairpin_relay *r, struct message *m)
 	struct net_addr from, to;
 	int oif, ret;
 
-	if (!hairpin_error_translate(m->icmp, m->len, &m->dst, &lookup, &from, &to) ||
+	if (!hairpin_error_translate(m->icmp, m->len, &m->dst, m->own, &lookup, &from, &to) ||
 	    !refuse_allowed(&r->sent, &to, now_ms()))
 		return;
 	oif = route_to_host(r->routes, &to);
@@ -198,7 +211,7 @@ static void pass_on(struct hairpin_relay *r, struct message *m)
 		return;
 	ret = send_to(r, oif, m, &from, &to);
 	if (ret)
-		log_debug("cannot pass on an ICMP error about a hairpinned packet: %s",
+		log_debug("cannot pass on an ICMP error about a translated packet: %s",
 			  strerror(-ret));
 }
 
@@ -236,7 +249,7 @@ void hairpin_relay_run(struct hairpin_relay *r)
 	while (more && !r->paused) {
 		more = false;
 		for (int i = 0; i < 2 && r->left; i++) { /* in turn: neither keeps the other out */
-			int got = r->fd[i] < 0 ? -1 : receive(r->fd[i], i == 1, &m);
+			int got = r->fd[i] < 0 ? -1 : receive(r, i == 1, &m);
 
 			if (got > 0)
 				pass_on(r, &m);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ICMP errors about packets that were turned around: the kernel delivers them to this host, whose
- * address they are for; here they are received, translated (hairpin_error.h) and sent on.
+ * ICMP errors about packets that were turned around, and this host's own about translated ones: the
+ * kernel delivers them to this host, whose address they are for; here they are received, translated
+ * (hairpin_error.h) and sent on.
  */
 #ifndef EINAT_HAIRPIN_RELAY_H
 #define EINAT_HAIRPIN_RELAY_H

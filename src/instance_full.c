@@ -119,11 +119,12 @@ void instance_slow_open(struct instance *inst)
 	struct err err = { "" };
 
 	instance_slow_close(inst);
-	if (slowpath_open(engine_dataplane(inst->engine), &inst->link, inst->cif->n_hairpin_ifs,
-			  on_full, inst, &inst->slow, &err))
-		log_warn("%s: %s; fragments out of order are not translated, nobody is told of a "
-			 "full slice, nor of errors about hairpinned packets",
-			 inst->cif->name, err.text);
+	if (slowpath_open(engine_dataplane(inst->engine), &inst->link, on_full, inst, &inst->slow,
+			  &err))
+		log_warn(
+			"%s: %s; fragments out of order are not translated, nobody is told of a "
+			"full slice, nor of errors about hairpinned packets and of this host's own",
+			inst->cif->name, err.text);
 	else if (epoll_ctl(inst->slow_fd, EPOLL_CTL_ADD, slowpath_fd(inst->slow), &ev))
 		log_warn("%s: cannot wait for the data plane's events", inst->cif->name);
 }

@@ -31,7 +31,7 @@ struct slowpath {
 	void *data;
 	struct ring_buffer *ring;
 	struct late *late;
-	struct hairpin_relay *relay; /* NULL: nothing is turned around */
+	struct hairpin_relay *relay;
 	struct refuse_limit refused;
 	struct sockaddr_ll wan;
 	int epoll_fd, timer_fd, packet_fd, icmp_fd, icmp6_fd; /* icmp6_fd: -1 without IPv6 */
@@ -251,13 +251,13 @@ static int open_waiting(struct slowpath *sp, struct err *err)
 	if (sp->epoll_fd < 0 || sp->timer_fd < 0 ||
 	    epoll_ctl(sp->epoll_fd, EPOLL_CTL_ADD, sp->timer_fd, &ev) ||
 	    epoll_ctl(sp->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(sp->ring), &ev) ||
-	    (sp->relay && epoll_ctl(sp->epoll_fd, EPOLL_CTL_ADD, hairpin_relay_fd(sp->relay), &ev)))
+	    epoll_ctl(sp->epoll_fd, EPOLL_CTL_ADD, hairpin_relay_fd(sp->relay), &ev))
 		return err_sys(err, errno, "cannot wait for the data plane's events");
 	return 0;
 }
 
-int slowpath_open(const struct dataplane *dp, const struct link_info *link, bool hairpin,
-		  slowpath_full_fn full, void *data, struct slowpath **ret_sp, struct err *err)
+int slowpath_open(const struct dataplane *dp, const struct link_info *link, slowpath_full_fn full,
+		  void *data, struct slowpath **ret_sp, struct err *err)
 {
 	struct slowpath *sp = calloc(1, sizeof(*sp));
 	int ret;
@@ -268,7 +268,7 @@ int slowpath_open(const struct dataplane *dp, const struct link_info *link, bool
 	sp->epoll_fd = sp->timer_fd = sp->packet_fd = sp->icmp_fd = sp->icmp6_fd = -1;
 	sp->late = late_new();
 	ret = sp->late ? open_sockets(sp, link, err) : err_sys(err, ENOMEM, "slow path");
-	if (!ret && hairpin)
+	if (!ret)
 		ret = hairpin_relay_open(dp, link, &sp->relay, err);
 	if (!ret)
 		ret = open_waiting(sp, err);
@@ -310,6 +310,5 @@ void slowpath_run(struct slowpath *sp)
 	if (read(sp->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
 		late_release(sp->late, now_ms(), first_seen, send_in, sp);
 	tick(sp, late_count(sp->late) != 0);
-	if (sp->relay)
-		hairpin_relay_run(sp->relay);
+	hairpin_relay_run(sp->relay);
 }

@@ -17,10 +17,10 @@ typedef void (*slowpath_full_fn)(const struct ct_flow *flow, void *data);
 
 /**
  * slowpath_open() - @dp and what @data points to must outlive it. @link tells where late
- * fragments are sent in again. @hairpin: packets are turned around, errors about them come.
+ * fragments are sent in again.
  */
-int slowpath_open(const struct dataplane *dp, const struct link_info *link, bool hairpin,
-		  slowpath_full_fn full, void *data, struct slowpath **ret_sp, struct err *err);
+int slowpath_open(const struct dataplane *dp, const struct link_info *link, slowpath_full_fn full,
+		  void *data, struct slowpath **ret_sp, struct err *err);
 void slowpath_close(struct slowpath *sp);
 /** slowpath_fd() - readable when slowpath_run() has something to do. */
 int slowpath_fd(const struct slowpath *sp);

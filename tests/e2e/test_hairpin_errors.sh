@@ -185,10 +185,6 @@ check_eq "udp alone: the router answers a ping to its address" \
 check_eq "udp alone: one raw socket sends, another receives errors" "$(sockets)" 2
 check "udp alone: stop" stop_einat
 
-# ---- without hairpin nothing is listened to
-must_start --proto udp --ports 20000-29999
-check_eq "without --hairpin-if no socket is open for errors" "$(sockets)" 1
-check "without: stop" stop_einat
 check_eq "no packet left with a private source" "$(leaks)" 0
 check_eq "no packet left with a unique local source" "$(leaks6)" 0
 finish_tests

@@ -40,18 +40,23 @@ struct result {
 	struct net_addr from, to;
 };
 
-static struct result translate(const uint8_t *msg, size_t n, const char *dst)
+static struct result translate_as(const uint8_t *msg, size_t n, const char *dst, bool own)
 {
 	const struct net_addr to = addr(dst);
 	uint8_t *at = page_end - n;
 	struct result r = { 0 };
 
 	memcpy(at, msg, n);
-	r.ok = hairpin_error_translate(at, n, &to, &lookup, &r.from, &r.to);
+	r.ok = hairpin_error_translate(at, n, &to, own, &lookup, &r.from, &r.to);
 	memcpy(r.msg, at, n);
 	if (!r.ok)
 		assert_memory_equal(at, msg, n); /* nothing is changed then */
 	return r;
+}
+
+static struct result translate(const uint8_t *msg, size_t n, const char *dst)
+{
+	return translate_as(msg, n, dst, false);
 }
 
 static void assert_addr(const struct net_addr *a, const char *s)
@@ -211,6 +216,35 @@ static void what_is_no_error_about_a_hairpinned_packet(void **state)
 	bound = PROTO_UDP | PROTO_TCP;
 }
 
+/* Of this host about a packet to anywhere: the source alone. About a hairpinned one as ever. */
+static void own_error(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const bool ipv6 = i & 1;
+		const struct layout l = { .proto = i & 2 ? TCP : UDP };
+		struct flow f = ipv6 ? inside6 : inside4, want = ipv6 ? sent6 : sent4;
+		uint8_t msg[MAX], expected[MAX];
+		struct result r;
+		size_t n;
+
+		put_error(msg, ipv6, &f, &l);
+		assert_true(translate_as(msg, put_error(msg, ipv6, &f, &l), f.src, true).ok);
+		f.dst = want.dst = ipv6 ? "2001:db8:f::9" : "198.51.100.9";
+		f.dport = want.dport = 53;
+		n = put_error(msg, ipv6, &f, &l);
+		put_error(expected, ipv6, &want, &l);
+		assert_false(translate(msg, n, f.src).ok);
+		r = translate_as(msg, n, f.src, true);
+		assert_true(r.ok);
+		assert_memory_equal(r.msg, expected, n);
+		assert_addr(&r.from, f.src);
+		assert_addr(&r.to, want.src);
+		f.sport = 9; /* no binding */
+		assert_false(translate_as(msg, put_error(msg, ipv6, &f, &l), f.src, true).ok);
+	}
+}
+
 static bool anything(unsigned proto, struct hairpin_endpoint *ep, void *data)
 {
 	(void)proto;
@@ -230,11 +264,11 @@ static void short_header(void **state)
 	size_t n = put_error(msg, false, &inside4, &l);
 
 	(void)state;
-	assert_true(hairpin_error_translate(msg, n, &dst, &all, &from, &to));
+	assert_true(hairpin_error_translate(msg, n, &dst, false, &all, &from, &to));
 	put_error(msg, false, &inside4, &l);
 	msg[8] = 0x44;
 	outer_checksum(msg, n);
-	assert_false(hairpin_error_translate(msg, n, &dst, &all, &from, &to));
+	assert_false(hairpin_error_translate(msg, n, &dst, false, &all, &from, &to));
 }
 
 /* First fragments have their ports. */
@@ -436,6 +470,7 @@ int main(void)
 		cmocka_unit_test(wrong_checksum_outside),
 		cmocka_unit_test(what_is_no_error_about_a_hairpinned_packet),
 		cmocka_unit_test(short_header),
+		cmocka_unit_test(own_error),
 		cmocka_unit_test(first_fragment),
 		cmocka_unit_test(never_twice),
 		cmocka_unit_test(ext_headers),
