@@ -119,14 +119,14 @@ static int each_bound_of(struct ct *ct, const struct collected *c, const struct 
 	return ret ? ret : n;
 }
 
-static int each_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+static int each_bound(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 		      bool live, bound_fn fn, struct err *err)
 {
 	struct collected c = { 0 };
 	int ret = ct_dump(ct, collect, &c, err);
 
 	if (!ret)
-		ret = each_bound_of(ct, &c, dp, NULL, link, live, fn, err);
+		ret = each_bound_of(ct, &c, of->dp, of->fresh, link, live, fn, err);
 	free(c.flow);
 	return ret;
 }
@@ -140,10 +140,10 @@ static int purge(struct ct *ct, const struct bound *f)
 	return way_of(f->ways, &f->inside) == WAY_OTHERS || ct_del(ct, f->flow, NULL);
 }
 
-int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+int flows_purge_bound(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 		      struct err *err)
 {
-	return each_bound(ct, dp, link, false, purge, err);
+	return each_bound(ct, of, link, false, purge, err);
 }
 
 static int purge_moved(struct ct *ct, const struct bound *f)
@@ -270,10 +270,10 @@ static int hand_back(struct ct *ct, const struct bound *f)
 	return ct_replace_snat(ct, &f->inside, &f->binding.external, f->binding.eport, NULL);
 }
 
-int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+int flows_hand_back(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 		    struct err *err)
 {
-	return each_bound(ct, dp, link, true, hand_back, err);
+	return each_bound(ct, of, link, true, hand_back, err);
 }
 
 static int hand_back6(struct ct *ct, const struct bound *f)
@@ -289,7 +289,9 @@ static int purge6(struct ct *ct, const struct bound *f)
 int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
 		   bool masquerade, struct err *err)
 {
-	return each_bound(ct, dp, link, true, masquerade ? hand_back6 : purge6, err);
+	const struct flows_scope of = { .dp = dp };
+
+	return each_bound(ct, &of, link, true, masquerade ? hand_back6 : purge6, err);
 }
 
 static bool in_slice(const struct plan *plan, size_t i, unsigned proto, const struct net_addr *src)
@@ -466,12 +468,14 @@ int flows_purge_dropped(struct ct *ct, const struct dataplane *dp, const struct 
 	return each_stray(ct, dp, link, of_dropped, &d, err);
 }
 
-int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link, struct err *err)
+int flows_purge_prefixes(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+			 struct err *err)
 {
-	const struct flows_scope of = { .prefixes = prefixes, .keep = keep };
+	const struct flows_scope prefixes = { .prefixes = of->prefixes,
+					      .keep = of->keep,
+					      .fresh = of->fresh };
 
-	return purge_scope(ct, &of, link, NULL, keep ? prefix_gone : prefix_leaves, err);
+	return purge_scope(ct, &prefixes, link, NULL, of->keep ? prefix_gone : prefix_leaves, err);
 }
 
 struct hosts {

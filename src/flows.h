@@ -12,12 +12,6 @@
 #include "src/link.h"
 #include "src/plan.h"
 
-/**
- * flows_purge_bound() - delete the entries of flows that have a binding, or had one that
- * dataplane_knows(). Returns how many.
- */
-int flows_purge_bound(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
-		      struct err *err);
 /** struct flows_scope - which claimed flows one looks for; any of it may be NULL. */
 struct flows_scope {
 	const struct dataplane *dp; /* those that have a binding there, or had one that it knows */
@@ -26,6 +20,12 @@ struct flows_scope {
 	const struct net_list *fresh; /* networks that were not there before: see networks.h */
 };
 
+/**
+ * flows_purge_bound() - delete the entries of flows of @of->dp, but for those that leave by another
+ * interface to where nobody has moved them: see way.h. Returns how many.
+ */
+int flows_purge_bound(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
+		      struct err *err);
 /**
  * flows_purge_moved() - delete the entries of flows that routing now sends out by another
  * interface, to the Internet or to a fresh network: there nobody translates them. Of @of->prefixes
@@ -96,11 +96,10 @@ int flows_end_ipv6(struct ct *ct, const struct dataplane *dp, const struct link_
 		   bool masquerade, struct err *err);
 /**
  * flows_purge_prefixes() - delete un-NATed entries towards @link, or nowhere, whose internal side
- * is in @prefixes; with @keep also those that have moved, as by flows_purge_moved(). Returns how
- * many.
+ * is in @of->prefixes; with @of->keep also those that have moved, as by flows_purge_moved().
+ * Returns how many.
  */
-int flows_purge_prefixes(struct ct *ct, const struct net_list *prefixes,
-			 const struct net_list *keep, const struct link_info *link,
+int flows_purge_prefixes(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 			 struct err *err);
 /** flows_hosts() - internal hosts that have bindings, added to @list. 0 or -ENOMEM. */
 int flows_hosts(const struct dataplane *dp, bool ipv6_only, struct net_list *list);
@@ -108,7 +107,7 @@ int flows_hosts(const struct dataplane *dp, bool ipv6_only, struct net_list *lis
  * flows_hand_back() - turn bindings into masqueraded flows: each entry of a claimed flow is made
  * again with source NAT to the binding's external address and port. Returns how many.
  */
-int flows_hand_back(struct ct *ct, const struct dataplane *dp, const struct link_info *link,
+int flows_hand_back(struct ct *ct, const struct flows_scope *of, const struct link_info *link,
 		    struct err *err);
 
 #endif

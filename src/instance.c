@@ -76,17 +76,28 @@ static int start_rules(struct instance *inst, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
+/* All that is claimed now. */
+static struct flows_scope claimed_scope(const struct instance *inst)
+{
+	return (struct flows_scope){ .dp = engine_dataplane(inst->engine),
+				     .prefixes = inst->plan ? &inst->plan->nft.npt_internal : NULL,
+				     .keep = instance_npt_keep(inst),
+				     .fresh = &inst->networks.fresh };
+}
+
 void instance_purge_claimed(struct instance *inst)
 {
+	struct flows_scope of;
 	struct err ignored;
 
-	flows_purge_bound(inst->ct, engine_dataplane(inst->engine), &inst->link, &ignored);
+	networks_look(&inst->networks, inst->link.ifindex, &ignored);
+	of = claimed_scope(inst);
+	flows_purge_bound(inst->ct, &of, &inst->link, &ignored);
 	if (!inst->plan)
 		return;
 	flows_purge_stray(inst->ct, engine_dataplane(inst->engine), inst->plan, &inst->link,
 			  PROTO_ALL, &ignored);
-	flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal, instance_npt_keep(inst),
-			     &inst->link, &ignored);
+	flows_purge_prefixes(inst->ct, &of, &inst->link, &ignored);
 }
 
 /*
@@ -324,20 +335,19 @@ static void stop_strays(struct instance *inst)
 /* @off: the programs are; for what answers have made meanwhile, see release_all(). */
 static void stop_flows(struct instance *inst, bool off)
 {
-	const struct dataplane *dp = engine_dataplane(inst->engine);
+	struct flows_scope of = claimed_scope(inst);
 	struct err err;
 	int n;
 
 	if (rest_remains(inst))
-		n = flows_hand_back(inst->ct, dp, &inst->link, &err);
+		n = flows_hand_back(inst->ct, &of, &inst->link, &err);
 	else
-		n = flows_purge_bound(inst->ct, dp, &inst->link, &err);
+		n = flows_purge_bound(inst->ct, &of, &inst->link, &err);
 	if (n >= 0 && rest_remains(inst) && !off)
 		log_info("%s: %d flow%s handed back to masquerade", inst->cif->name, n,
 			 n == 1 ? "" : "s");
 	if (n >= 0 && inst->plan)
-		n = flows_purge_prefixes(inst->ct, &inst->plan->nft.npt_internal,
-					 instance_npt_keep(inst), &inst->link, &err);
+		n = flows_purge_prefixes(inst->ct, &of, &inst->link, &err);
 	if (n < 0)
 		log_warn("%s: flows could not be handed back: %s", inst->cif->name, err.text);
 }
@@ -356,6 +366,8 @@ int instance_stop(struct instance *inst, struct err *err)
 		if (instance_unclaim(inst, &e))
 			log_warn("%s: %s", inst->cif->name, e.text);
 		stop_strays(inst);
+		if (networks_look(&inst->networks, inst->link.ifindex, &e))
+			log_warn("%s: %s", inst->cif->name, e.text);
 		if (inst->foreign && foreign_nats(inst->foreign, conf_uses_ipv6(inst->cif)))
 			instance_handover_begin(inst, HANDOVER_ALL,
 						inst->plan ? &inst->plan->nft.npt_internal : NULL);

@@ -162,11 +162,18 @@ static void purge_answered(struct instance *inst)
 		inst->npt_elsewhere = true;
 }
 
-/* A network that another interface leads to takes claimed flows with it. */
+/*
+ * A network that another interface leads to takes claimed flows with it. Routing daemons write many
+ * routes: a look each second.
+ */
 static bool networks_came(struct instance *inst)
 {
 	struct err err;
 
+	inst->networks_due = inst->networks_tick && inst->ticks - inst->networks_tick < SECOND;
+	if (inst->networks_due)
+		return false;
+	inst->networks_tick = inst->ticks ?: 1;
 	if (networks_look(&inst->networks, inst->link.ifindex, &err))
 		log_error("%s: %s", inst->cif->name, err.text);
 	return inst->networks.fresh.n;
@@ -254,9 +261,9 @@ void instance_on_link(struct instance *inst, int events)
 		purge_moved(inst, NULL);
 	if (changed)
 		link_changed(inst, &now);
-	/* an interface that goes down takes its routes with it, and no event tells of them */
 	if (events & LINK_EV_NETWORK && networks_came(inst))
 		events |= LINK_EV_ROUTE;
+	/* an interface that goes down takes its routes with it, and no event tells of them */
 	if (inst->engine && (changed || events & LINK_EV_ROUTE))
 		purge_moved(inst, engine_dataplane(inst->engine));
 	else if (inst->engine && events & LINK_EV_LINK) /* or another one has */
@@ -305,6 +312,8 @@ void instance_tick(struct instance *inst)
 	if (!inst->engine)
 		return;
 	instance_restore_tick(inst);
+	if (inst->networks_due && networks_came(inst))
+		purge_moved(inst, engine_dataplane(inst->engine));
 	purge_answered(inst);
 	/* an address comes as several events: not between them */
 	if ((inst->ct_lost && inst->ticks - inst->link_tick >= SECOND) ||

@@ -45,6 +45,9 @@ struct instance {
 			     */
 	bool npt_looked; /* so it was when what had moved was last looked for */
 	struct networks networks; /* that other interfaces lead to */
+	bool networks_due; /* they are to be looked at once a second has passed since networks_tick
+			    */
+	unsigned networks_tick; /* of the last look; 0: none */
 	struct flow_ends left; /* had bindings at the last look, and may be of no slice */
 	bool detached; /* the programs are not in place: nothing may be claimed */
 	bool ct_lost; /* conntrack events were lost: resync */

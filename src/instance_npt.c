@@ -46,30 +46,45 @@ static int note_claimed(struct instance *inst, const struct net_list *now)
 	return ret;
 }
 
+/* An address in @p that a host may have, hardly this one; of a network that is here if there is
+ * any. */
+static struct net_addr host_of(const struct net_prefix *p, const struct net_list *onlink)
+{
+	struct net_addr host = p->addr;
+
+	for (size_t i = 0; i < onlink->n; i++)
+		if (onlink->p[i].len >= p->len && net_prefix_contains(p, &onlink->p[i].addr))
+			host = onlink->p[i].addr;
+	host.b[8] |= 2;
+	return host;
+}
+
 bool instance_npt_elsewhere(struct instance *inst)
 {
 	struct ct_flow far = { .proto = PROTO_UDP,
 			       .dst = { .b = { 0x20, [15] = 1 } } }; /* nobody's: 2000::/16 */
 	bool here = false, elsewhere = false;
+	struct net_list onlink = { 0 };
 	struct route_query *rq;
 	struct err err;
 
 	if (!inst->npt_claimed.n)
 		return false;
-	if (route_query_open(&rq, &err)) {
+	if (link_onlink6(inst->link.ifindex, &onlink, &err) || route_query_open(&rq, &err)) {
 		log_error("%s: %s", inst->cif->name, err.text);
+		net_list_free(&onlink);
 		return false;
 	}
 	for (size_t i = 0; i < inst->npt_claimed.n; i++) {
 		int oif;
 
-		far.src = inst->npt_claimed.p[i].addr;
-		far.src.b[8] |= 2; /* a host's, hardly this one's */
+		far.src = host_of(&inst->npt_claimed.p[i], &onlink);
 		oif = route_flow(rq, &far);
 		here |= oif && oif == inst->link.ifindex;
 		elsewhere |= oif && oif != inst->link.ifindex;
 	}
 	route_query_close(rq);
+	net_list_free(&onlink);
 	if (here)
 		inst->npt_elsewhere = inst->npt_looked = false;
 	/* no way: it may have been by the link, and soon be by another interface */
@@ -92,8 +107,11 @@ void instance_forget_prefixes(struct instance *inst, const struct plan *plan, bo
 		ct_set_ipv6(inst->ct, true); /* this change may have turned it off */
 		if (!done)
 			instance_handover_begin(inst, HANDOVER_PREFIXES, &gone);
-		ret = flows_purge_prefixes(inst->ct, &gone, instance_npt_keep(inst), &inst->link,
-					   &err);
+		ret = flows_purge_prefixes(inst->ct,
+					   &(struct flows_scope){ .prefixes = &gone,
+								  .keep = instance_npt_keep(inst),
+								  .fresh = &inst->networks.fresh },
+					   &inst->link, &err);
 		ct_set_ipv6(inst->ct, conf_uses_ipv6(inst->cif));
 	}
 	if (ret >= 0 && done)

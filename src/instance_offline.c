@@ -61,12 +61,13 @@ int instance_plan(const struct conf_if *cif, struct err *err)
 
 static void release_flows(struct ct *ct, const struct dataplane *dp, const struct link_info *link)
 {
+	const struct flows_scope of = { .dp = dp };
 	struct foreign *f = NULL;
 
 	if (!foreign_read(link->name, 0, 0, &f, NULL) && foreign_nats(f, link->ipv6))
-		flows_hand_back(ct, dp, link, NULL);
+		flows_hand_back(ct, &of, link, NULL);
 	else
-		flows_purge_bound(ct, dp, link, NULL);
+		flows_purge_bound(ct, &of, link, NULL);
 	foreign_free(f);
 	flows_purge_unplanned(ct, dp, link, NULL);
 }
@@ -79,7 +80,9 @@ static void release_prefixes(struct ct *ct, const struct dataplane *dp,
 
 	if (!dataplane_npt(dp, &prefixes, &no_ula) && prefixes.n && !npt_keep(&keep, no_ula)) {
 		ct_set_ipv6(ct, true);
-		flows_purge_prefixes(ct, &prefixes, &keep, link, NULL);
+		flows_purge_prefixes(ct,
+				     &(struct flows_scope){ .prefixes = &prefixes, .keep = &keep },
+				     link, NULL);
 	}
 	net_list_free(&prefixes);
 	net_list_free(&keep);

@@ -81,7 +81,7 @@ enum {
 	LINK_EV_RULE = 1 << 1, /* what hairpin_check() should look at */
 	LINK_EV_TC = 1 << 2, /* qdisc or filter removed */
 	LINK_EV_ROUTE = 1 << 3, /* a way to the Internet, or a rule, came or went */
-	LINK_EV_NETWORK = 1 << 4, /* a route to a network came */
+	LINK_EV_NETWORK = 1 << 4, /* a route to a network came or went */
 	LINK_EV_ALL = LINK_EV_LINK | LINK_EV_RULE | LINK_EV_TC | LINK_EV_ROUTE | LINK_EV_NETWORK,
 };
 

@@ -83,8 +83,7 @@ static int route_event(const struct nlmsghdr *nlh)
 		return LINK_EV_RULE;
 	if (route_is_way(rtm, tb[RTA_DST])) /* that of main may name the source address */
 		return table == RT_TABLE_MAIN ? LINK_EV_LINK | LINK_EV_ROUTE : LINK_EV_ROUTE;
-	if (rtm->rtm_type == RTN_UNICAST && nlh->nlmsg_type == RTM_NEWROUTE &&
-	    route_network(rtm, tb[RTA_DST], &p))
+	if (rtm->rtm_type == RTN_UNICAST && route_network(rtm, tb[RTA_DST], &p))
 		mask = LINK_EV_NETWORK;
 	return table == RT_TABLE_MAIN && rtm->rtm_scope == RT_SCOPE_LINK ? mask | LINK_EV_LINK
 									 : mask;
@@ -95,7 +94,8 @@ static int link_event(const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 
-	return ifi->ifi_change & IFF_UP ? LINK_EV_LINK | LINK_EV_RULE : LINK_EV_LINK;
+	return ifi->ifi_change & IFF_UP ? LINK_EV_LINK | LINK_EV_RULE | LINK_EV_NETWORK
+					: LINK_EV_LINK;
 }
 
 /* Neighbours come and go all the time: only those that hairpin has marked count. */

@@ -10,8 +10,13 @@
 #include "src/networks.h"
 #include "src/route.h"
 
+struct network {
+	struct net_prefix p;
+	bool here, elsewhere; /* which interfaces lead there */
+};
+
 struct dump {
-	struct net_prefix *p;
+	struct network *net;
 	size_t n, n_before; /* n_before: of the other family */
 	int ifindex;
 };
@@ -24,11 +29,16 @@ static int prefix_cmp(const void *a, const void *b)
 	return ret ? ret : p->len - q->len;
 }
 
+static int network_cmp(const void *a, const void *b)
+{
+	return prefix_cmp(&((const struct network *)a)->p, &((const struct network *)b)->p);
+}
+
 static int on_route(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct nlattr *tb[RTA_VIA + 1];
+	struct network net = { 0 }, *grown;
 	struct dump *d = arg;
-	struct net_prefix p, *grown;
 	const struct rtmsg *rtm;
 
 	if (!nlh) {
@@ -40,15 +50,17 @@ static int on_route(const struct nlmsghdr *nlh, void *arg)
 	    (rtm->rtm_flags & RTM_F_CLONED))
 		return 0;
 	rtnl_attrs(nlh, sizeof(*rtm), tb, RTA_VIA);
-	if (!route_network(rtm, tb[RTA_DST], &p) || !route_elsewhere(tb, d->ifindex))
+	if (!route_network(rtm, tb[RTA_DST], &net.p))
 		return 0;
+	net.elsewhere = route_elsewhere(tb, d->ifindex);
+	net.here = !net.elsewhere;
 	if (d->n == NETWORKS_MAX)
 		return -ECANCELED;
-	grown = array_room(d->p, d->n, sizeof(*grown));
+	grown = array_room(d->net, d->n, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	d->p = grown;
-	d->p[d->n++] = p;
+	d->net = grown;
+	d->net[d->n++] = net;
 	return 0;
 }
 
@@ -73,14 +85,64 @@ static int dump_family(struct dump *d, uint8_t family, struct err *err)
 	return ret;
 }
 
-static int add_fresh(struct networks *n, const struct dump *d)
+/* The networks to which other interfaces alone lead, each once, ascending. */
+static struct net_prefix *only_elsewhere(struct dump *d, size_t *ret_n)
+{
+	struct net_prefix *p = calloc(d->n + 1, sizeof(*p));
+
+	*ret_n = 0;
+	if (!p || !d->n)
+		return p;
+	qsort(d->net, d->n, sizeof(*d->net), network_cmp);
+	for (size_t i = 0, next; i < d->n; i = next) {
+		bool here = false;
+
+		for (next = i; next < d->n && !network_cmp(&d->net[i], &d->net[next]); next++)
+			here |= d->net[next].here;
+		if (!here)
+			p[(*ret_n)++] = d->net[i].p;
+	}
+	return p;
+}
+
+/* Is @p one of the known networks, or part of one? */
+static bool is_known(const struct networks *n, const struct net_prefix *p)
+{
+	const unsigned least = net_addr_is4(&p->addr) ? 96 : 0;
+
+	for (unsigned len = p->len; len > least; len--) {
+		struct net_prefix at = net_prefix_of(&p->addr, (uint8_t)len);
+
+		if (bsearch(&at, n->known, n->n, sizeof(*n->known), prefix_cmp))
+			return true;
+	}
+	return false;
+}
+
+static int add_fresh(struct networks *n, const struct net_prefix *p, size_t count)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < d->n && !ret; i++)
-		if (!bsearch(&d->p[i], n->known, n->n, sizeof(*n->known), prefix_cmp))
-			ret = net_list_add(&n->fresh, &d->p[i]);
+	for (size_t i = 0; i < count && !ret; i++)
+		if (!is_known(n, &p[i]))
+			ret = net_list_add(&n->fresh, &p[i]);
 	return ret;
+}
+
+static int take(struct networks *n, struct dump *d, struct err *err)
+{
+	size_t count;
+	struct net_prefix *p = only_elsewhere(d, &count);
+
+	if (!p || (n->looked && add_fresh(n, p, count))) {
+		free(p);
+		return err_sys(err, ENOMEM, "routes to networks");
+	}
+	free(n->known);
+	n->known = p;
+	n->n = count;
+	n->looked = true;
+	return 0;
 }
 
 int networks_look(struct networks *n, int ifindex, struct err *err)
@@ -90,21 +152,14 @@ int networks_look(struct networks *n, int ifindex, struct err *err)
 
 	if (!ret)
 		ret = dump_family(&d, AF_INET6, err);
-	if (!ret && d.n)
-		qsort(d.p, d.n, sizeof(*d.p), prefix_cmp);
-	if (!ret && n->looked && add_fresh(n, &d))
-		ret = err_sys(err, ENOMEM, "routes to networks");
-	if (!ret || ret == -ECANCELED) {
-		free(n->known);
-		*n = (struct networks){ .fresh = n->fresh, .looked = !ret };
-		if (!ret) {
-			n->known = d.p;
-			n->n = d.n;
-			return 0;
-		}
-	}
-	free(d.p);
-	return ret == -ECANCELED ? 0 : ret;
+	if (!ret)
+		ret = take(n, &d, err);
+	free(d.net);
+	if (ret != -ECANCELED)
+		return ret;
+	free(n->known);
+	*n = (struct networks){ .fresh = n->fresh };
+	return 0;
 }
 
 void networks_seen(struct networks *n)

@@ -12,19 +12,20 @@
 
 /** struct networks - zero-initialised: none has been looked for. */
 struct networks {
-	struct net_prefix *known; /* ascending */
+	struct net_prefix *known; /* other interfaces alone lead there; ascending */
 	size_t n;
 	bool looked;
 	struct net_list fresh; /* have come, and flows into them are yet to be looked for */
 };
 
 /**
- * networks_look() - read the routes of all tables; what has come since the last look is added to
- * n->fresh. A way to the Internet is no network. With more than NETWORKS_MAX of them (a router
- * that has the Internet's whole table) none is told. Returns 0 or -errno.
+ * networks_look() - read the routes of all tables; what has come since the last look, and is not
+ * part of a network that was there, is added to n->fresh. A way to the Internet is no network; one
+ * to which the interface @ifindex leads as well has not come yet. With more routes than
+ * NETWORKS_MAX (a router that has the Internet's whole table) none is told. Returns 0 or -errno.
  */
 int networks_look(struct networks *n, int ifindex, struct err *err);
-#define NETWORKS_MAX 8192
+#define NETWORKS_MAX 32768
 /** networks_seen() - flows into n->fresh have been looked for. */
 void networks_seen(struct networks *n);
 void networks_free(struct networks *n);

@@ -150,8 +150,11 @@ int route_to_host(struct route_query *rq, const struct net_addr *dst)
 
 static void put_ports(struct nlmsghdr *nlh, const struct ct_flow *f)
 {
-	if (f->proto == PROTO_ICMP)
-		return; /* the kernel takes ports of an ICMP flow for an error */
+	if (f->proto == PROTO_ICMP) { /* for which the kernel knows no ports */
+		mnl_attr_put_u8(nlh, RTA_IP_PROTO,
+				net_addr_is4(&f->dst) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		return;
+	}
 	mnl_attr_put_u8(nlh, RTA_IP_PROTO, proto_number(f->proto));
 	mnl_attr_put_u16(nlh, RTA_SPORT, htons(f->sport));
 	mnl_attr_put_u16(nlh, RTA_DPORT, htons(f->dport));
@@ -159,7 +162,7 @@ static void put_ports(struct nlmsghdr *nlh, const struct ct_flow *f)
 
 /*
  * -EINVAL, -EXDEV: IPv4 takes the source for impossible there (a martian, or by rp_filter), or it
- * is not this host's and no interface is known to lead to it.
+ * is not this host's and no interface is known to lead to it. (Or the route is a blackhole.)
  */
 static struct answer ask_flow(struct route_query *rq, const struct ct_flow *f, unsigned flags)
 {
@@ -178,7 +181,7 @@ static struct answer ask_flow(struct route_query *rq, const struct ct_flow *f, u
 		mnl_attr_put_u32(nlh, RTA_MARK, f->mark);
 	put_ports(nlh, f);
 	ret = ask(rq, nlh, &a);
-	if (ret == -EINVAL || ret == -EXDEV) {
+	if (net_addr_is4(&f->dst) && (ret == -EINVAL || ret == -EXDEV)) {
 		a = (struct answer){ 0 };
 		ask(rq, question(buf, &f->dst, flags), &a);
 	}

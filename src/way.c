@@ -54,7 +54,7 @@ static bool is_served(struct ways *w, int oif, const struct ct_flow *inside)
 			 !dataplane_find(o->dp, inside->proto, &inside->src, inside->sport, &b));
 }
 
-enum way way_of(struct ways *w, const struct ct_flow *inside)
+static enum way way_by(struct ways *w, const struct ct_flow *inside)
 {
 	int oif;
 
@@ -73,4 +73,21 @@ enum way way_of(struct ways *w, const struct ct_flow *inside)
 			       route_by_way(w->rq, inside)
 		       ? WAY_MOVED
 		       : WAY_OTHERS;
+}
+
+/*
+ * The mark of the entry may be that of the packets, or something else: where that makes a
+ * difference, the link is right, since what leaves there un-NATed is einat's, and nobody else is
+ * presumed.
+ */
+enum way way_of(struct ways *w, const struct ct_flow *inside)
+{
+	enum way way = way_by(w, inside), other;
+	struct ct_flow unmarked = *inside;
+
+	if (!inside->mark || way == WAY_LINK)
+		return way;
+	unmarked.mark = 0;
+	other = way_by(w, &unmarked);
+	return other == WAY_LINK || way == WAY_OTHERS ? other : way;
 }

@@ -42,7 +42,8 @@ at router nft 'table ip other { chain pre { type nat hook prerouting priority ds
 looked() { [ "$(looks)" -gt "$looks" ]; }
 check "others' rules are read meanwhile" wait_for 5 looked
 check_num "a change of others' rules is no reason to try" "$(restored "nftables table")" -eq "$tried"
-check_not "nor is the table written by the way" claims
+# (a slow machine may have come to the next try meanwhile)
+check "nor is the table written by the way" eval '! claims || [ "$(restored "nftables table")" -gt "$tried" ]'
 kill -CONT "$fight"
 check_eq "it was said once" "$(said "nftables table")" 1
 finish "$fight"
@@ -88,7 +89,7 @@ check "masquerade serves what was claimed" wait_for 5 by_masquerade
 before=$(leaks)
 pause 2
 check_eq "none of it leaves with its private source" "$(leaks)" "$before"
-check_num "it goes on" "$(json "d['sent'] - d['lost']" <<<"$(stream_end claimed "$claimed")")" -gt 20
+check_num "it goes on, by another endpoint" "$(json "len(d['seen'])" <<<"$(stream_end claimed "$claimed")")" -ge 2
 check_match "masquerade serves what is new" "$(seen h1 25201 $A1:7000)" "^$EXT:"
 finish "$fight"
 kill -HUP "$EINAT_PID"

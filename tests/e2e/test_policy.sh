@@ -60,6 +60,33 @@ for rule in "from 192.168.1.2" "iif lan"; do
 	clean "$rule"
 done
 
+# ---- pings, by a rule for them alone
+must_start --proto icmp
+start pings h1 ping -q -i 0.1 $FAR
+pings=$PID
+pinged() { at router conntrack -L -p icmp 2>/dev/null | grep -q "src=192.168.1.2 dst=$FAR .*src=$FAR dst=$1 "; }
+check "pings: claimed" wait_for 5 pinged 192.168.1.2
+by_source ipproto icmp
+check "pings: the second uplink serves them" wait_for 5 pinged $EXT2
+no_more_leaks "pings"
+finish "$pings"
+no_source ipproto icmp
+clean "pings"
+
+# ---- a mark of conntrack's that is not the packets', though a rule knows it
+must_start --proto tcp --ports 20000-29999
+at router nft 'table ip counting { chain forward { type filter hook forward priority filter; ct mark set 7; }; }'
+by_source fwmark 7
+start tcp h1 "$PEER" tcpstream -b 25660 $FAR:7000
+tcp=$PID
+check "another's mark: a flow of TCP" wait_for 5 logged tcp streaming
+check "another's mark: stop" stop_einat
+check "another's mark: it is handed back" logged einat " 1 flow handed back"
+kept "another's mark: TCP" "$(stream_end tcp "$tcp")"
+no_source fwmark 7
+at router nft delete table ip counting
+at router conntrack -F 2>/dev/null
+
 # ---- a route to the network of the far side comes: by a gateway, or without one as wg-quick writes it
 mac=$(at isp ip -o link show home2 | sed 's,.*link/ether \([^ ]*\).*,\1,')
 at router ip neigh add $FAR lladdr "$mac" dev wan2
@@ -165,4 +192,34 @@ check "after a crash: stop" at router "$EINAT" stop -i wan
 check "after a crash: the second uplink serves it" wait_for 5 entry_by 26650 2001:db8:2::2
 no_more_leaks "after a crash"
 stream_end six "$six" >/dev/null
+at router ip -6 route replace default via 2001:db8::1
+
+# ---- such a route that was there goes, and comes back; one of wan goes, of which wan2 has one, too; wan goes
+floating()
+{
+	at router ip route add 198.51.100.0/24 via 203.0.113.1 dev wan metric 10
+	at router ip route add 198.51.100.0/24 via 192.0.2.1 dev wan2 metric 100
+}
+no_floating() { at router ip route del 198.51.100.0/24 via 203.0.113.1 dev wan; }
+there() { at router ip route add 198.51.100.0/24 via 192.0.2.1 dev wan2; }
+not_there() { at router ip route del 198.51.100.0/24 via 192.0.2.1 dev wan2; }
+port=26660
+for how in there:not_there:there floating:true:no_floating floating:true:wan_down; do
+	IFS=: read -r first then last <<<"$how"
+	name="route, $last"
+	port=$((port + 1))
+	$first
+	must_start "${slice[@]}"
+	$then
+	stream four h1 $port $FAR:7000 --rate $((THIN / 10))
+	four=$PID
+	check "$name: a flow of the slice" wait_for 5 entry_by $port 192.168.1.2
+	pause 1 # a look at what has gone
+	$last
+	check "$name: the second uplink serves it" wait_for 5 entry_by $port $EXT2
+	no_more_leaks "$name"
+	stream_end four "$four" >/dev/null
+	clean "$name"
+	at router ip route flush 198.51.100.0/24
+done
 finish_tests

@@ -303,17 +303,19 @@ static void test_events(void **state)
 		const char *cmd;
 		int mask;
 	} t[] = {
-		{ "ip link set wan up; ip link set wan-p up", LINK_EV_LINK | LINK_EV_RULE },
-		{ "ip link set wan down; ip link set wan up", LINK_EV_LINK | LINK_EV_RULE },
+		{ "ip link set wan up; ip link set wan-p up",
+		  LINK_EV_LINK | LINK_EV_RULE | LINK_EV_NETWORK },
+		{ "ip link set wan down; ip link set wan up",
+		  LINK_EV_LINK | LINK_EV_RULE | LINK_EV_NETWORK },
 		{ "ip addr add 203.0.113.2/24 dev wan", LINK_EV_LINK | LINK_EV_NETWORK },
-		{ "ip addr del 203.0.113.2/24 dev wan", LINK_EV_LINK },
+		{ "ip addr del 203.0.113.2/24 dev wan", LINK_EV_LINK | LINK_EV_NETWORK },
 		{ "ip rule add pref 7 lookup main", LINK_EV_RULE | LINK_EV_ROUTE },
 		{ "ip rule del pref 7", LINK_EV_RULE | LINK_EV_ROUTE },
 		/* directly connected */
 		{ "ip route add 10.1.0.0/16 dev wan", LINK_EV_LINK | LINK_EV_NETWORK },
-		{ "ip route del 10.1.0.0/16", LINK_EV_LINK },
+		{ "ip route del 10.1.0.0/16", LINK_EV_LINK | LINK_EV_NETWORK },
 		{ "ip route add 10.1.0.0/16 dev wan table 77", LINK_EV_NETWORK },
-		{ "ip route flush table 77", 0 },
+		{ "ip route flush table 77", LINK_EV_NETWORK },
 		{ "ip route add 10.1.0.0/16 via 192.0.2.9 dev wan onlink; ip route del 10.1.0.0/16",
 		  LINK_EV_NETWORK },
 		{ "ip route add unreachable 10.1.0.0/16; ip route del unreachable 10.1.0.0/16", 0 },
