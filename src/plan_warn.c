@@ -190,9 +190,23 @@ static int warn_forwards(struct plan *p, const struct observed *obs)
 	return ret;
 }
 
-/* What is translated to an external address is not delivered here. */
+static bool in_slices(const struct plan *p, unsigned proto, const struct net_addr *host)
+{
+	for (size_t i = 0; i < p->nft.n_slices; i++)
+		if (p->cfg.slices[i].protos & proto &&
+		    net_list_contains(&p->nft.slices[i].internal, host) &&
+		    !net_list_contains(&p->nft.slices[i].not_internal, host))
+			return true;
+	return false;
+}
+
+/*
+ * What is translated to an external address is not delivered here. What a host begins that no slice
+ * names is never claimed, its forward or not.
+ */
 static int warn_own_forwards(struct plan *p, const struct link_info *link)
 {
+	char to[NET_ADDR_STRLEN];
 	int ret = 0;
 
 	for (size_t i = 0; i < p->n_statics && !ret; i++) {
@@ -205,6 +219,13 @@ static int warn_own_forwards(struct plan *p, const struct link_info *link)
 				"does; for a program of this host leave the port to it: "
 				"--exclude-ports %s:%u",
 				proto_name(s->proto), s->port, proto_name(s->proto), s->port);
+		else if (!in_slices(p, s->proto, &s->to))
+			ret = plan_warn(
+				p,
+				"forward: %s:%u leads to %s, which no slice names: it is reached "
+				"there, but what it begins from that port itself is masqueraded; "
+				"to have one endpoint for both, name its network with --internal",
+				proto_name(s->proto), s->port, net_addr_format(&s->to, to));
 	}
 	return ret;
 }

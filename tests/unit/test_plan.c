@@ -229,6 +229,13 @@ static void forwards_inside_are_bindings_outside_dnat(void **state)
 	assert_false(warned(build(f), "leads to this host itself"));
 	fw[0].to = addr(EXTERNAL);
 	assert_true(warned(build(f), "leads to this host itself"));
+
+	/* what a host begins that no slice names is not claimed */
+	fw[0].to = addr("192.168.1.9");
+	assert_false(warned(build(f), "no slice names"));
+	for (unsigned i = 0; i < f->cif.n_slices; i++)
+		add_prefix(&f->slice[i].internal, CONTAINER);
+	assert_true(warned(build(f), "udp:20001 leads to 192.168.1.9, which no slice names"));
 }
 
 static void firewall_that_drops_is_warned_of(void **state)
