@@ -80,7 +80,7 @@ for kind in ipip gre ip6tnl; do
 	send h1 $port $FAR:7000 --df --size 1440 --limit 0.5 >/dev/null
 	refused() { [ "$(send h1 $port $FAR:7000 --df --size 1440 --limit 0.5)" = EMSGSIZE ]; }
 	check "$kind: udp: the host inside is told" wait_for 5 refused
-	check_eq "$kind: what it has learnt fits" "$(send h1 $port $FAR:7000 --df --size $(($(learnt $FAR) - 28)))" "$FAR 7000"
+	check_eq "$kind: what it has learnt fits" "$(send h1 $port $FAR:7000 --df --size $(($(learnt $FAR) - 28)))" "192.0.2.2 $port"
 	at h1 ip route flush cache
 	rm -f "$T/got"
 	start push h1 socat -u "SYSTEM:head -c 3000000 /dev/zero" "TCP4:$FAR:8081,sourceport=$((port + 1))"
