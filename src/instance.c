@@ -139,8 +139,9 @@ static int start_link(struct instance *inst, struct err *err)
 		ret = observe_sockets(&inst->link, inst->owners, err);
 	if (!ret)
 		ret = observe_flows(&inst->link, inst->ct, inst->owners, err);
-	if (!ret) /* what is there before anything is claimed */
-		ret = networks_look(&inst->networks, inst->link.ifindex, err);
+	/* what is there before anything is claimed; without it none is known to have come */
+	if (!ret && networks_look(&inst->networks, inst->link.ifindex, err))
+		log_warn("%s: %s", inst->cif->name, err->text);
 	if (!ret)
 		ret = instance_start_engine(inst, err);
 	if (!ret)
