@@ -19,6 +19,8 @@ watch_entries()
 	ended=$PID
 	pause 0.5
 }
+# on a slow machine the entries would end by themselves
+at router sysctl -qw net.netfilter.nf_conntrack_udp_timeout=600
 start server site "$PEER" serve 10.9.0.5
 wait_for 5 logged server serving || die "server"
 must_start --proto udp --ports 20000-29999
